@@ -1,0 +1,41 @@
+/** What a kind of job is made of. To add a kind, write one file and one row in `registry.ts`. */
+import type { OutputStream } from "../job/job.ts";
+import type { AttemptEnd } from "../job/outcome.ts";
+import type { LeasedJob } from "../job/job.ts";
+import type { PayloadParser } from "../job/parse.ts";
+
+/** What a handler may use while it runs. */
+export interface HandlerContext {
+  /** Aborted on timeout, cancel and shutdown; the handler must then really stop its work. */
+  readonly signal: AbortSignal;
+  readonly settings: HandlerSettings;
+  /** Keeps a piece of output with the attempt. The bytes now belong to the callee. */
+  writeOutput(stream: OutputStream, bytes: Uint8Array): void;
+  /**
+   * Says that a process group exists for this attempt (null: no more), so that it can be killed
+   * even if this thread cannot do so.
+   */
+  setProcessGroup(pgid: number | null): void;
+}
+
+/** The settings that reach handlers; must survive `postMessage`. */
+export interface HandlerSettings {
+  readonly outputLimitBytes: number;
+  readonly simulatedWorkMs: number;
+  /** Names of environment variables for commands, or `["*"]`. */
+  readonly passEnv: readonly string[];
+}
+
+export interface Handler {
+  readonly parsePayload: PayloadParser;
+  /**
+   * How many jobs of this kind may be handed to a worker at once: more than 1 only where a job
+   * takes microseconds and cannot block.
+   */
+  chunk(settings: HandlerSettings): number;
+  /**
+   * Runs one attempt. May return at once for work that takes microseconds. What it throws is a
+   * failed attempt.
+   */
+  run(job: LeasedJob, context: HandlerContext): AttemptEnd | Promise<AttemptEnd>;
+}

@@ -1,0 +1,15 @@
+/** The kinds that this program can run. To add one, add a row. */
+import type { PayloadParser } from "../job/parse.ts";
+import { command } from "./command.ts";
+import { count } from "./count.ts";
+import type { Handler } from "./handler.ts";
+
+export const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
+  ["count", count],
+  ["command", command],
+]);
+
+/** The check of each kind's payload. */
+export const PAYLOAD_PARSERS: ReadonlyMap<string, PayloadParser> = new Map(
+  [...HANDLERS].map(([kind, handler]) => [kind, handler.parsePayload]),
+);

@@ -1,0 +1,78 @@
+/**
+ * What can go wrong with a request, each with a stable `code`. `http/problem.ts` maps codes to
+ * statuses, `cli/exit.ts` to exit codes; nothing else does.
+ */
+
+/** One thing that is wrong with an input. */
+export interface Problem {
+  /** What was wrong, what was expected and what was found. */
+  readonly detail: string;
+  /** JSON Pointer (RFC 6901) to the offending part; empty for the whole input. */
+  readonly pointer: string;
+}
+
+export type ErrorCode =
+  | "malformed"
+  | "invalid"
+  | "not-found"
+  | "conflict"
+  | "forbidden"
+  | "too-large"
+  | "store-unavailable";
+
+/** An error that is the caller's business: shown as a message, never as a stack trace. */
+export class QueueError extends Error {
+  constructor(readonly code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "QueueError";
+  }
+}
+
+/** Input that cannot be read at all: broken JSON, broken multipart, text that is not UTF-8. */
+export class MalformedInputError extends QueueError {
+  constructor(message: string) {
+    super("malformed", message);
+  }
+}
+
+/** Input that can be read but does not say something valid. Holds every problem, not the first. */
+export class InvalidInputError extends QueueError {
+  constructor(readonly problems: readonly Problem[]) {
+    super("invalid", problems.map((problem) => problem.detail).join("; "));
+  }
+}
+
+/** No job has this id. */
+export class JobNotFoundError extends QueueError {
+  constructor(readonly jobId: string) {
+    super("not-found", `there is no job with the id ${JSON.stringify(jobId)}`);
+  }
+}
+
+/** The request contradicts what is stored: an id in use, a state that does not allow it. */
+export class ConflictError extends QueueError {
+  constructor(message: string) {
+    super("conflict", message);
+  }
+}
+
+/** The caller may not do this here. */
+export class ForbiddenError extends QueueError {
+  constructor(message: string) {
+    super("forbidden", message);
+  }
+}
+
+/** More bytes than the limit allows. */
+export class TooLargeError extends QueueError {
+  constructor(message: string) {
+    super("too-large", message);
+  }
+}
+
+/** The store cannot be used now: disk full, unreadable, locked for too long, newer schema. */
+export class StoreUnavailableError extends QueueError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("store-unavailable", message, options);
+  }
+}

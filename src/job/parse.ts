@@ -1,0 +1,284 @@
+/**
+ * From something unknown (a JSON body, form fields, command-line flags) to a {@link NewJob}, or to
+ * every problem at once. Owns the rules on fields; the rules on a kind's payload come as an
+ * argument, because kinds live in a room above this one.
+ */
+import { DURATION_EXPECTED, parseDuration } from "../lib/duration.ts";
+import { InvalidInputError, type Problem } from "./errors.ts";
+import { LIMITS, type NewJob, type Payload } from "./job.ts";
+
+/** Checks a kind's payload: returns what to store, or what is wrong with it. */
+export type PayloadParser = (
+  payload: unknown,
+  context: { readonly cwd: string | null },
+) => { readonly payload: Payload } | { readonly problem: string };
+
+export interface ParseContext {
+  readonly nowMs: number;
+  readonly newId: () => string;
+  readonly maxRetries: number;
+  /** For jobs that name none; null: no limit. */
+  readonly timeoutMs: number | null;
+  /** The kinds that exist here, each with the check of its payload. */
+  readonly kinds: ReadonlyMap<string, PayloadParser>;
+  /** Where commands run that name no directory; null: where the worker runs. */
+  readonly cwd: string | null;
+}
+
+/** The outcome of reading one field: the value, or what is wrong. */
+type Parsed<T> = { readonly value: T } | { readonly problem: string };
+
+/** Every field of a job as JSON. To add a field, add a row here and read it in `parseNewJob`. */
+export const JOB_FIELDS = {
+  id: parseId,
+  queue: parseName,
+  kind: parseName,
+  payload: (value: unknown): Parsed<unknown> => ({ value }),
+  command: parseCommand,
+  cwd: parseDirectory,
+  priority: (value: unknown) => parseInteger(value, -LIMITS.priority, LIMITS.priority),
+  run_at: parseInstant,
+  delay: (value: unknown) => parseDurationField(value, 0, LIMITS.delayMs),
+  max_retries: (value: unknown) => parseInteger(value, 0, LIMITS.maxRetries),
+  timeout: (value: unknown) => parseDurationField(value, 1, LIMITS.timeoutMs),
+} as const;
+
+type FieldName = keyof typeof JOB_FIELDS;
+type FieldValues = {
+  -readonly [K in FieldName]?: Extract<ReturnType<(typeof JOB_FIELDS)[K]>, { value: unknown }>[
+    "value"
+  ];
+};
+
+/** The pattern of a job's id. */
+export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
+
+/**
+ * The job that the input describes.
+ *
+ * @throws {InvalidInputError} with every problem; `pointerPrefix` goes before each pointer.
+ */
+export function parseNewJob(input: unknown, context: ParseContext, pointerPrefix = ""): NewJob {
+  const result = tryParseNewJob(input, context, pointerPrefix);
+  if (Array.isArray(result)) throw new InvalidInputError(result);
+  return result as NewJob;
+}
+
+/** Like {@link parseNewJob} for many at once: all of them, or the problems of all of them. */
+export function parseNewJobs(inputs: readonly unknown[], context: ParseContext): NewJob[] {
+  if (inputs.length === 0) {
+    throw new InvalidInputError([{ detail: "expected at least one job, got none", pointer: "" }]);
+  }
+  if (inputs.length > LIMITS.batchJobs) {
+    const detail = `expected at most ${LIMITS.batchJobs} jobs at once, got ${inputs.length}`;
+    throw new InvalidInputError([{ detail, pointer: "" }]);
+  }
+  const jobs: NewJob[] = [];
+  const problems: Problem[] = [];
+  const firstWithId = new Map<string, number>();
+  for (const [index, input] of inputs.entries()) {
+    const result = tryParseNewJob(input, context, `/${index}`);
+    if (Array.isArray(result)) {
+      problems.push(...result);
+      continue;
+    }
+    const job = result as NewJob;
+    const first = job.isIdFresh ? undefined : firstWithId.get(job.id);
+    if (first !== undefined) {
+      const detail = `the id ${quote(job.id)} stands twice in the batch, first at ${first}`;
+      problems.push({ detail, pointer: `/${index}/id` });
+    }
+    if (!job.isIdFresh) firstWithId.set(job.id, first ?? index);
+    jobs.push(job);
+  }
+  if (problems.length > 0) throw new InvalidInputError(problems);
+  return jobs;
+}
+
+function tryParseNewJob(
+  input: unknown,
+  context: ParseContext,
+  pointerPrefix: string,
+): NewJob | Problem[] {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    const detail = `expected a JSON object that describes a job, got ${describe(input)}`;
+    return [{ detail, pointer: pointerPrefix }];
+  }
+  const problems: Problem[] = [];
+  const report = (field: string, detail: string) =>
+    problems.push({ detail, pointer: `${pointerPrefix}/${field}` });
+
+  const fields: FieldValues = {};
+  for (const key in input) {
+    if (!Object.hasOwn(input, key)) continue;
+    if (!Object.hasOwn(JOB_FIELDS, key)) {
+      report(escapePointer(key), `there is no field ${quote(key)}${suggestField(key)}`);
+      continue;
+    }
+    const value = (input as Record<string, unknown>)[key];
+    const parsed = JOB_FIELDS[key as FieldName](value) as Parsed<never>;
+    if ("problem" in parsed) report(key, `${key}: ${parsed.problem}`);
+    else fields[key as FieldName] = parsed.value;
+  }
+
+  const has = (field: FieldName) => Object.hasOwn(input, field);
+  if (has("run_at") && has("delay")) report("delay", "delay: give either run_at or delay, not both");
+  let kind = fields.kind;
+  let payload = fields.payload;
+  if (has("command")) {
+    if (has("payload")) report("payload", "payload: give either command or payload, not both");
+    if (kind !== undefined && kind !== "command") {
+      report("kind", `kind: a job with a command is of kind "command", got ${quote(kind)}`);
+    }
+    kind = "command";
+    payload = fields.command;
+  } else if (!has("kind")) {
+    report("kind", `kind: missing; expected one of ${listKinds(context)}, or a command`);
+  } else if (!has("payload")) {
+    report("payload", "payload: missing");
+  }
+
+  const parsePayload = kind === undefined ? undefined : context.kinds.get(kind);
+  if (kind !== undefined && parsePayload === undefined) {
+    report("kind", `kind: expected one of ${listKinds(context)}, got ${quote(kind)}`);
+  }
+  if (has("cwd") && kind !== "command") report("cwd", "cwd: only commands run in a directory");
+  let stored: Payload = "";
+  if (parsePayload !== undefined && payload !== undefined) {
+    const parsed = parsePayload(payload, { cwd: fields.cwd ?? context.cwd });
+    const field = has("command") ? "command" : "payload";
+    if ("problem" in parsed) report(field, `${field}: ${parsed.problem}`);
+    else stored = parsed.payload;
+  }
+  if (problems.length > 0) return problems;
+
+  return {
+    id: fields.id ?? context.newId(),
+    isIdFresh: fields.id === undefined,
+    queue: fields.queue ?? "default",
+    kind: kind!,
+    payload: stored,
+    priority: fields.priority ?? 0,
+    runAtMs: fields.run_at ?? context.nowMs + (fields.delay ?? 0),
+    maxRetries: fields.max_retries ?? context.maxRetries,
+    timeoutMs: fields.timeout ?? context.timeoutMs,
+  };
+}
+
+function parseId(value: unknown): Parsed<string> {
+  if (typeof value === "string" && ID_PATTERN.test(value)) return { value };
+  return {
+    problem: `expected 1 to ${LIMITS.idLength} characters of A-Z a-z 0-9 . _ : -, got ` +
+      describe(value),
+  };
+}
+
+function parseName(value: unknown): Parsed<string> {
+  if (typeof value === "string" && ID_PATTERN.test(value)) return { value };
+  return {
+    problem: `expected a name of 1 to ${LIMITS.nameLength} characters of A-Z a-z 0-9 . _ : -, ` +
+      `got ${describe(value)}`,
+  };
+}
+
+/** The shape of a command is checked by its kind; here only what JSON type it has. */
+function parseCommand(value: unknown): Parsed<unknown> {
+  if (typeof value === "string" || Array.isArray(value)) return { value };
+  return { problem: `expected a string or an array of strings, got ${describe(value)}` };
+}
+
+function parseDirectory(value: unknown): Parsed<string> {
+  const isPath = typeof value === "string" && value.startsWith("/") && !value.includes("\0") &&
+    value.length <= LIMITS.pathLength;
+  if (isPath) return { value };
+  return {
+    problem: `expected an absolute path of at most ${LIMITS.pathLength} characters, got ` +
+      describe(value),
+  };
+}
+
+function parseInteger(value: unknown, least: number, most: number): Parsed<number> {
+  const isInRange = Number.isInteger(value) && (value as number) >= least &&
+    (value as number) <= most;
+  if (isInRange) return { value: value as number };
+  return { problem: `expected a whole number from ${least} to ${most}, got ${describe(value)}` };
+}
+
+function parseDurationField(value: unknown, leastMs: number, mostMs: number): Parsed<number> {
+  const ms = typeof value === "string"
+    ? parseDuration(value)
+    : typeof value === "number"
+    ? Math.round(value * 1_000)
+    : null;
+  if (ms === null || Number.isNaN(ms)) {
+    return {
+      problem: `expected ${DURATION_EXPECTED}, or a number of seconds, got ${describe(value)}`,
+    };
+  }
+  if (ms >= leastMs && ms <= mostMs) return { value: ms };
+  return { problem: `expected between ${leastMs} ms and ${mostMs} ms, got ${describe(value)}` };
+}
+
+const INSTANT =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?)?$/;
+
+/** An ISO 8601 instant; without a zone it is UTC. */
+function parseInstant(value: unknown): Parsed<number> {
+  const problem = "expected an ISO 8601 time such as 2030-12-01T10:00:00Z, got " + describe(value);
+  if (typeof value !== "string") return { problem };
+  const match = INSTANT.exec(value);
+  if (match === null) return { problem };
+  const [, year, month, day, hour = "00", minute = "00", , zone = "Z"] = match;
+  const calendar = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)));
+  const isRealDay = calendar.getUTCMonth() === Number(month) - 1 &&
+    calendar.getUTCDate() === Number(day);
+  if (!isRealDay || Number(hour) > 23 || Number(minute) > 59) return { problem };
+  const clockTime = value.slice(10).replace(/^[Tt ]/, "").replace(/([Zz]|[+-]\d\d:?\d\d)$/, "")
+    .replace(",", ".") || "00:00";
+  const offset = /^[+-]\d{4}$/.test(zone)
+    ? `${zone.slice(0, 3)}:${zone.slice(3)}`
+    : zone.toUpperCase();
+  const ms = Date.parse(`${year}-${month}-${day}T${clockTime}${offset}`);
+  return Number.isNaN(ms) || ms < 0 ? { problem } : { value: ms };
+}
+
+/** What was found, in few words: never the whole of a large value. */
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === "object") return "an object";
+  if (typeof value === "string") return quote(value);
+  return String(value);
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+}
+
+function listKinds({ kinds }: ParseContext): string {
+  return [...kinds.keys()].map((kind) => `"${kind}"`).join(", ");
+}
+
+/** Names that people use elsewhere for what is called otherwise here. */
+const OTHER_NAMES: Record<string, FieldName> = {
+  args: "payload",
+  cmd: "command",
+  data: "payload",
+  job_id: "id",
+  maxRetries: "max_retries",
+  retries: "max_retries",
+  runAt: "run_at",
+  scheduled_at: "run_at",
+  type: "kind",
+};
+
+function suggestField(key: string): string {
+  const other = Object.hasOwn(OTHER_NAMES, key) ? OTHER_NAMES[key] : undefined;
+  if (other !== undefined) return `; did you mean "${other}"?`;
+  return `; the fields are ${Object.keys(JOB_FIELDS).join(", ")}`;
+}
+
+function escapePointer(key: string): string {
+  return (key.length > 80 ? key.slice(0, 80) : key).replaceAll("~", "~0").replaceAll("/", "~1");
+}

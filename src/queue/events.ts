@@ -1,0 +1,67 @@
+/**
+ * What happens in the queue, as typed events: one model for logs now, and for metrics and live
+ * pages. Emitting is synchronous and never throws into the emitter.
+ */
+import type { AttemptError } from "../job/job.ts";
+import type { JobEvent, JobState } from "../job/state.ts";
+
+interface JobFacts {
+  readonly jobId: string;
+  readonly queue: string;
+  readonly kind: string;
+}
+
+export type QueueEvent =
+  | ({ readonly type: "job.added" } & JobFacts)
+  | ({
+    readonly type: "job.started";
+    readonly worker: string;
+    readonly attempt: number;
+  } & JobFacts)
+  | ({
+    readonly type: "job.ended";
+    readonly worker: string;
+    readonly attempt: number;
+    readonly event: JobEvent;
+    readonly state: JobState;
+    readonly durationMs: number;
+    readonly error?: AttemptError;
+    /** When it runs again, after a failure with retries left. */
+    readonly dueAtMs?: number;
+  } & JobFacts)
+  | {
+    readonly type: "job.reaped";
+    readonly jobId: string;
+    readonly queue: string;
+    readonly worker: string | null;
+    readonly state: JobState;
+    readonly attempts: number;
+  }
+  /** An attempt ended after its lease was lost: what it did was not recorded. */
+  | { readonly type: "lease.lost"; readonly jobId: string; readonly worker: string }
+  | { readonly type: "worker.started"; readonly worker: string; readonly restarts: number }
+  | {
+    readonly type: "worker.died";
+    readonly worker: string;
+    readonly reason: "crash" | "hang";
+    readonly message: string;
+    readonly pauseMs: number;
+  }
+  | { readonly type: "store.unavailable"; readonly message: string }
+  | { readonly type: "store.available" };
+
+export type QueueEventListener = (event: QueueEvent) => void;
+
+/** Hands events to whoever listens. */
+export class EventBus {
+  readonly #listeners = new Set<QueueEventListener>();
+
+  subscribe(listener: QueueEventListener): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  emit(event: QueueEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}

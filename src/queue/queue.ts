@@ -1,0 +1,268 @@
+/**
+ * What can be done with the queue: the use cases that HTTP and CLI share. Owns validation and the
+ * meaning of a change; knows neither requests nor terminals nor SQL.
+ *
+ * Invariant: a method that returns has done its work durably; one that throws has done nothing.
+ */
+import {
+  ConflictError,
+  JobNotFoundError,
+} from "../job/errors.ts";
+import type { Attempt, Job, OutputChunk, OutputStream, Payload } from "../job/job.ts";
+import { parseNewJob, parseNewJobs, type ParseContext, type PayloadParser } from "../job/parse.ts";
+import { isLeased, type JobState } from "../job/state.ts";
+import type { Clock } from "../lib/clock.ts";
+import type {
+  Change,
+  JobPage,
+  JobStore,
+  ListQuery,
+  Stats,
+  StoredChunk,
+  WorkerStatus,
+} from "../store/store.ts";
+import { EventBus } from "./events.ts";
+
+export interface QueueOptions {
+  readonly store: JobStore;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  /** The kinds that exist, each with the check of its payload. */
+  readonly kinds: ReadonlyMap<string, PayloadParser>;
+  readonly maxRetries: number;
+  readonly timeoutMs: number | null;
+  /** Where commands run that name no directory. */
+  readonly cwd: string | null;
+  /** How long after its last heartbeat a worker is still shown as alive. */
+  readonly workerTimeoutMs: number;
+}
+
+/** A job just added. */
+export interface Added {
+  readonly id: string;
+  readonly state: JobState;
+}
+
+/** An attempt that ended without success, or the one that stands on the job itself. */
+export interface AttemptView {
+  readonly attempt: number;
+  readonly token: number;
+  readonly worker: string | null;
+  readonly outcome: "running" | "succeeded" | "failed" | "cancelled";
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number | null;
+  readonly error: Attempt["error"] | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+/** How long `cancel` waits for a running job to stop before it answers. */
+const CANCEL_WAIT_MS = 5_000;
+const CANCEL_POLL_MS = 20;
+
+export class Queue {
+  readonly events = new EventBus();
+  readonly #options: QueueOptions;
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+  }
+
+  get store(): JobStore {
+    return this.#options.store;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  /**
+   * Adds the job that the input describes.
+   *
+   * @throws {InvalidInputError} with every problem, {@link ConflictError} when the id is in use.
+   */
+  async add(input: unknown): Promise<Added> {
+    const context = this.#parseContext();
+    const job = parseNewJob(input, context);
+    const adding = this.store.add([job], context.nowMs);
+    this.events.emit({ type: "job.added", jobId: job.id, queue: job.queue, kind: job.kind });
+    const { duplicates } = await adding;
+    if (duplicates.length > 0) throw duplicateIds(duplicates);
+    return { id: job.id, state: "pending" };
+  }
+
+  /** Adds all or none; returns their ids in order. Throws as {@link Queue.add} does. */
+  async addAll(inputs: readonly unknown[]): Promise<string[]> {
+    const context = this.#parseContext();
+    const jobs = parseNewJobs(inputs, context);
+    const adding = this.store.add(jobs, context.nowMs);
+    const { id: jobId, queue, kind } = jobs[0]!;
+    this.events.emit({ type: "job.added", jobId, queue, kind });
+    const { duplicates } = await adding;
+    if (duplicates.length > 0) throw duplicateIds(duplicates);
+    return jobs.map((job) => job.id);
+  }
+
+  /** @throws {JobNotFoundError} */
+  async find(id: string): Promise<Job> {
+    const job = await this.store.find(id);
+    if (job === null) throw new JobNotFoundError(id);
+    return job;
+  }
+
+  payload(job: Job): Promise<Payload> {
+    return this.store.payload(job.seq);
+  }
+
+  list(query: ListQuery): Promise<JobPage> {
+    return this.store.list(query);
+  }
+
+  /** Every attempt so far, oldest first, the running or successful one last. */
+  async attempts(job: Job): Promise<AttemptView[]> {
+    const ended: AttemptView[] = await this.store.attempts(job.seq);
+    const isRunning = isLeased(job.state);
+    if (!isRunning && job.state !== "completed") return ended;
+    const exit = job.state === "completed" && job.kind === "command"
+      ? { exitCode: 0, signal: null }
+      : { exitCode: null, signal: null };
+    return [...ended, {
+      attempt: job.attempts + 1,
+      token: job.token,
+      worker: job.worker,
+      outcome: isRunning ? "running" : "succeeded",
+      startedAtMs: job.startedAtMs,
+      finishedAtMs: isRunning ? null : job.finishedAtMs,
+      error: null,
+      ...exit,
+    }];
+  }
+
+  /**
+   * Output of the attempt with this number, by default the last one; null when there is no such
+   * attempt. Where a requeued job has used a number twice, the latest counts.
+   */
+  async output(
+    job: Job,
+    { attempt, stream, afterChunk }: {
+      attempt?: number;
+      stream?: OutputStream;
+      afterChunk?: number;
+    } = {},
+  ): Promise<{ attempt: AttemptView; chunks: StoredChunk[] } | null> {
+    const attempts = await this.attempts(job);
+    const found = attempt === undefined
+      ? attempts.at(-1)
+      : attempts.findLast((one) => one.attempt === attempt);
+    if (found === undefined) return null;
+    const { token } = found;
+    const chunks = await this.store.output({ seq: job.seq, token, stream, afterChunk });
+    return { attempt: found, chunks };
+  }
+
+  /**
+   * Cancels a job. For a running one it waits a few seconds until the work has stopped; after that
+   * the job comes back as it is, with `cancelRequestedAtMs` set.
+   *
+   * @throws {JobNotFoundError} {@link ConflictError} when it is finished already.
+   */
+  async cancel(id: string): Promise<Job> {
+    const change = await this.store.cancel(id, this.clock());
+    if (change.result !== "requested") return changed(change, id, "cancel");
+    const deadlineMs = performance.now() + CANCEL_WAIT_MS;
+    let { job } = change;
+    const { token } = job;
+    while (isLeased(job.state) && job.token === token && performance.now() < deadlineMs) {
+      await new Promise((resolve) => setTimeout(resolve, CANCEL_POLL_MS));
+      job = await this.find(id);
+    }
+    return job;
+  }
+
+  /** Gives a dead or cancelled job a fresh set of attempts. Throws as {@link Queue.cancel} does. */
+  async requeue(id: string): Promise<Job> {
+    const changing = this.store.requeue(id, this.clock());
+    const job = changed(await changing, id, "requeue");
+    this.events.emit({ type: "job.added", jobId: id, queue: job.queue, kind: job.kind });
+    return job;
+  }
+
+  /** Deletes a job that no worker holds. Throws as {@link Queue.cancel} does. */
+  async remove(id: string): Promise<Job> {
+    return changed(await this.store.remove(id), id, "delete");
+  }
+
+  /** Requeues every dead job, in steps that do not hold up others; returns how many. */
+  async requeueAllDead(): Promise<number> {
+    return await inSteps((limit) => this.store.requeueDead(this.clock(), limit));
+  }
+
+  /** Deletes every dead job; returns how many. */
+  async purgeDead(): Promise<number> {
+    return await inSteps((limit) => this.store.purgeDead(limit));
+  }
+
+  stats(): Promise<Stats> {
+    return this.store.stats(this.clock());
+  }
+
+  /** Workers that have given a sign of life lately. */
+  async workers(): Promise<WorkerStatus[]> {
+    const sinceMs = this.clock() - this.#options.workerTimeoutMs;
+    return (await this.store.workers()).filter((worker) => worker.heartbeatAtMs >= sinceMs);
+  }
+
+  #parseContext(): ParseContext {
+    const { clock, newId, maxRetries, timeoutMs, kinds, cwd } = this.#options;
+    return { nowMs: clock(), newId, maxRetries, timeoutMs, kinds, cwd };
+  }
+}
+
+/** Joins the chunks of one stream. */
+export function joinOutput(chunks: readonly OutputChunk[], stream?: OutputStream): Uint8Array {
+  const parts = chunks.filter((chunk) => stream === undefined || chunk.stream === stream);
+  const joined = new Uint8Array(parts.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let offset = 0;
+  for (const { bytes } of parts) {
+    joined.set(bytes, offset);
+    offset += bytes.length;
+  }
+  return joined;
+}
+
+function changed(change: Change, id: string, verb: string): Job {
+  switch (change.result) {
+    case "missing":
+      throw new JobNotFoundError(id);
+    case "refused": {
+      const allowed = { cancel: "waits or runs", requeue: "is dead or cancelled" }[verb] ??
+        "is not running";
+      throw new ConflictError(
+        `cannot ${verb} job ${id}: it is ${change.job.state}; expected one that ${allowed}`,
+      );
+    }
+    default:
+      return change.job;
+  }
+}
+
+function duplicateIds(ids: readonly string[]): ConflictError {
+  const shown = ids.slice(0, 10).map((id) => JSON.stringify(id)).join(", ");
+  const rest = ids.length > 10 ? ` and ${ids.length - 10} more` : "";
+  const noun = ids.length === 1 ? "a job with the id" : "jobs with the ids";
+  return new ConflictError(`${noun} ${shown}${rest} exists already`.replace(
+    "exists",
+    ids.length === 1 ? "exists" : "exist",
+  ));
+}
+
+const STEP = 1_000;
+
+async function inSteps(step: (limit: number) => Promise<number>): Promise<number> {
+  let total = 0;
+  while (true) {
+    const done = await step(STEP);
+    total += done;
+    if (done < STEP) return total;
+  }
+}

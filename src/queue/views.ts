@@ -1,0 +1,146 @@
+/**
+ * Jobs as JSON, the same over HTTP and from the CLI's `--json`. Owns the names of the fields; times
+ * are ISO 8601 in UTC, durations carry their unit in the name.
+ */
+import type { Job, Payload } from "../job/job.ts";
+import { HTTP_STATUS_OF, type JobState, STATES } from "../job/state.ts";
+import { isoTime } from "../lib/clock.ts";
+import type { StateCounts, Stats, Throughput, WorkerStatus } from "../store/store.ts";
+import type { AttemptView } from "./queue.ts";
+
+export type Json = Record<string, unknown>;
+
+/** The answer to "how is my job": everything but its input and results. */
+export function statusView(job: Job): Json {
+  return {
+    job_id: job.id,
+    status: HTTP_STATUS_OF[job.state],
+    state: job.state,
+    queue: job.queue,
+    kind: job.kind,
+    priority: job.priority,
+    attempts: job.attempts,
+    max_retries: job.maxRetries,
+    processing_by: processingBy(job),
+    cancel_requested: job.cancelRequestedAtMs !== null,
+    run_at: isoTime(job.runAtMs),
+    created_at: isoTime(job.createdAtMs),
+    updated_at: isoTime(job.updatedAtMs),
+    started_at: isoTime(job.startedAtMs),
+    finished_at: isoTime(job.finishedAtMs),
+    error: job.lastError?.message ?? null,
+  };
+}
+
+/** The whole job. */
+export function jobView(
+  job: Job,
+  { payload, attempts }: { payload: Payload; attempts: readonly AttemptView[] },
+): Json {
+  return {
+    ...statusView(job),
+    id: job.id,
+    timeout_ms: job.timeoutMs,
+    ...payloadView(payload),
+    result: resultValue(job),
+    error_code: job.lastError?.code ?? null,
+    lease: isHeld(job.state)
+      ? { worker: job.worker, token: job.token, expires_at: isoTime(job.leaseExpiresAtMs) }
+      : null,
+    attempt_history: attempts.map(attemptView),
+    timings: {
+      waited_ms: elapsed(job.createdAtMs, job.startedAtMs),
+      ran_ms: elapsed(job.startedAtMs, job.finishedAtMs),
+      total_ms: elapsed(job.createdAtMs, job.finishedAtMs),
+    },
+  };
+}
+
+export function attemptView(attempt: AttemptView): Json {
+  return {
+    attempt: attempt.attempt,
+    outcome: attempt.outcome,
+    worker: attempt.worker,
+    started_at: isoTime(attempt.startedAtMs),
+    finished_at: isoTime(attempt.finishedAtMs),
+    duration_ms: elapsed(attempt.startedAtMs, attempt.finishedAtMs),
+    exit_code: attempt.exitCode,
+    signal: attempt.signal,
+    error: attempt.error?.message ?? null,
+    error_code: attempt.error?.code ?? null,
+  };
+}
+
+/** The largest payload that is shown with a job; a larger one is named by its size alone. */
+const PAYLOAD_SHOWN = 64 * 1024;
+
+function payloadView(payload: Payload): Json {
+  const size = typeof payload === "string" ? payload.length : payload.byteLength;
+  if (size > PAYLOAD_SHOWN) return { payload: null, payload_bytes: size };
+  const value = typeof payload === "string"
+    ? JSON.parse(payload)
+    : new TextDecoder("utf-8", { ignoreBOM: true }).decode(payload);
+  return { payload: value, payload_bytes: size };
+}
+
+/** The stored result as a value; null while there is none. */
+export function resultValue(job: Job): unknown {
+  return job.result === null ? null : JSON.parse(job.result);
+}
+
+export function workerView(worker: WorkerStatus): Json {
+  return {
+    worker: worker.label,
+    pid: worker.pid,
+    role: worker.role,
+    status: worker.jobId !== null && worker.status === "idle" ? "busy" : worker.status,
+    job_id: worker.jobId,
+    restarts: worker.restarts,
+    started_at: isoTime(worker.startedAtMs),
+    heartbeat_at: isoTime(worker.heartbeatAtMs),
+    process: worker.holder,
+  };
+}
+
+export function statsView(stats: Stats, workers: readonly WorkerStatus[], nowMs: number): Json {
+  return {
+    jobs: countsView(stats.counts),
+    total: STATES.reduce((sum, state) => sum + stats.counts[state], 0),
+    queues: stats.queues.map(({ queue, counts }) => ({ queue, jobs: countsView(counts) })),
+    throughput: {
+      last_minute: throughputView(stats.lastMinute),
+      last_hour: throughputView(stats.lastHour),
+    },
+    oldest_ready: stats.oldestReadyAtMs === null ? null : {
+      run_at: isoTime(stats.oldestReadyAtMs),
+      waiting_ms: Math.max(0, nowMs - stats.oldestReadyAtMs),
+    },
+    workers: workers.map(workerView),
+  };
+}
+
+export function countsView(counts: StateCounts): Json {
+  return Object.fromEntries(STATES.map((state) => [state, counts[state]]));
+}
+
+function throughputView(throughput: Throughput): Json {
+  return {
+    added: throughput.added,
+    completed: throughput.completed,
+    failed_attempts: throughput.failedAttempts,
+    dead: throughput.dead,
+    cancelled: throughput.cancelled,
+  };
+}
+
+function processingBy(job: Job): string | null {
+  return job.worker;
+}
+
+function isHeld(state: JobState): boolean {
+  return state === "started" || state === "processing";
+}
+
+function elapsed(fromMs: number | null, toMs: number | null): number | null {
+  return fromMs === null || toMs === null ? null : Math.max(0, toMs - fromMs);
+}

@@ -1,0 +1,22 @@
+/** From the setting `db` to a store. The only file that knows which backends exist. */
+import type { Clock } from "../lib/clock.ts";
+import type { JobStore } from "./store.ts";
+
+export interface OpenOptions {
+  /** Path of an SQLite database; it is created when it does not exist. */
+  readonly db: string;
+  readonly driver: "builtin" | "ffi";
+  readonly clock: Clock;
+  /** Decides the durability of commits once the `config` table can be read. */
+  readonly synchronous: (stored: ReadonlyMap<string, string>) => "full" | "normal";
+}
+
+/**
+ * Opens the store, creating and migrating it as needed.
+ *
+ * @throws {StoreUnavailableError} saying why it cannot be used.
+ */
+export async function openStore(options: OpenOptions): Promise<JobStore> {
+  const { openSqliteStore } = await import("./sqlite/store.ts");
+  return await openSqliteStore(options);
+}

@@ -1,0 +1,248 @@
+/**
+ * The seam between the queue and whatever keeps its data. Every backend implements
+ * {@link JobStore} and passes the shared suite in `tests/store/`. Asynchronous throughout, although
+ * SQLite is not: a networked store follows.
+ *
+ * Invariants: each method is one transaction; time is always an argument; everything written for an
+ * attempt is accepted only under that attempt's lease. Methods throw `StoreUnavailableError` when
+ * the store cannot be used now; then nothing of the call was written.
+ */
+import type {
+  Attempt,
+  AttemptError,
+  Job,
+  Lease,
+  LeasedJob,
+  NewJob,
+  OutputChunk,
+  OutputStream,
+  Payload,
+} from "../job/job.ts";
+import type { BackoffPolicy } from "../job/backoff.ts";
+import type { Outcome } from "../job/outcome.ts";
+import type { JobState } from "../job/state.ts";
+
+/** Durable storage for jobs. */
+export interface JobStore extends AsyncDisposable {
+  /**
+   * Inserts all or none. Ids that exist already are named in `duplicates`, and then nothing is
+   * inserted.
+   */
+  add(jobs: readonly NewJob[], nowMs: number): Promise<{ duplicates: readonly string[] }>;
+
+  /**
+   * Leases due jobs: within a queue by priority (higher first), then due time, then insertion;
+   * between queues in turn. Never waits for jobs. The request is a function so that a store that
+   * gathers many calls into one commit asks as late as possible, when it is known who is free.
+   */
+  claim(request: () => ClaimRequest): Promise<Claim>;
+
+  /** Marks attempts as running. Leases that are lost are left alone. */
+  begin(leases: readonly Lease[], holder: string, nowMs: number): Promise<void>;
+
+  /** Ends attempts. A lost lease is a result, not an error: it is expected when a worker stalls. */
+  settle(ended: readonly EndedAttempt[], holder: string, nowMs: number): Promise<Settled[]>;
+
+  /** Prolongs leases. */
+  renew(
+    leases: readonly Lease[],
+    holder: string,
+    times: { nowMs: number; expiresAtMs: number },
+  ): Promise<Settled[]>;
+
+  /** Keeps a piece of output of a running attempt, if its lease still holds. */
+  appendOutput(
+    lease: Lease,
+    holder: string,
+    chunks: readonly OutputChunk[],
+  ): Promise<Settled>;
+
+  /**
+   * Takes back leases that have expired, and those of `deadHolders` at once. Each counts as a
+   * failed attempt.
+   */
+  reap(request: ReapRequest): Promise<ReapedJob[]>;
+
+  /** The running attempts of this process that somebody asked to stop. */
+  cancelRequests(holder: string): Promise<Lease[]>;
+
+  /** Cancels a waiting job, or asks the holder of a running one to stop it. */
+  cancel(id: string, nowMs: number): Promise<Change>;
+  /** Gives a dead or cancelled job a fresh set of attempts, due now. */
+  requeue(id: string, nowMs: number): Promise<Change>;
+  /** Deletes a job that no worker holds, with its attempts and output. */
+  remove(id: string): Promise<Change>;
+  /** Requeues dead jobs, at most `limit` of them; returns how many. */
+  requeueDead(nowMs: number, limit: number): Promise<number>;
+  /** Deletes dead jobs, at most `limit` of them; returns how many. */
+  purgeDead(limit: number): Promise<number>;
+
+  find(id: string): Promise<Job | null>;
+  payload(seq: number): Promise<Payload>;
+  /** A page of jobs, newest first. */
+  list(query: ListQuery): Promise<JobPage>;
+  /** Attempts that ended without success, oldest first. */
+  attempts(seq: number): Promise<Attempt[]>;
+  /** Output of one attempt in the order in which it came. */
+  output(query: OutputQuery): Promise<StoredChunk[]>;
+
+  stats(nowMs: number): Promise<Stats>;
+
+  /** Writes down, or refreshes, what this process says of its workers. */
+  saveWorkers(workers: readonly WorkerRecord[], nowMs: number): Promise<void>;
+  /** Forgets the workers of a process. */
+  removeWorkers(holder: string): Promise<void>;
+  /** Everything that processes have said of their workers, with the job each one runs. */
+  workers(): Promise<WorkerStatus[]>;
+
+  configAll(): Promise<Map<string, string>>;
+  configSet(key: string, value: string): Promise<void>;
+  /** Whether the key was set. */
+  configUnset(key: string): Promise<boolean>;
+
+  /** Proves that the store can be written, by writing. */
+  probe(nowMs: number): Promise<void>;
+
+  /** Calls back soon after another process has changed the store. */
+  watch(onChange: () => void): Disposable;
+}
+
+/** Whether a write under a lease was accepted. */
+export type Settled = "settled" | "lease-lost";
+
+/** What a process asks for when it claims. */
+export interface ClaimRequest {
+  readonly holder: string;
+  readonly nowMs: number;
+  readonly leaseExpiresAtMs: number;
+  /** Labels of the workers that are free, one entry for each slot to fill. */
+  readonly slots: readonly string[];
+  /** How many jobs of a kind may share one slot; kinds that are not named get a slot each. */
+  readonly chunk: Readonly<Record<string, number>>;
+  /** Stops filling a slot once its payloads reach this many bytes. */
+  readonly chunkBytes: number;
+}
+
+/** Jobs for one free worker. */
+export interface SlotJobs {
+  readonly worker: string;
+  readonly jobs: readonly LeasedJob[];
+}
+
+export interface Claim {
+  readonly slots: readonly SlotJobs[];
+  /** True when due jobs may be left: claim again as soon as a worker is free. */
+  readonly isMoreDue: boolean;
+  /** When the next waiting job falls due; null: none waits. */
+  readonly nextDueAtMs: number | null;
+}
+
+/** An attempt's end, with the output not yet appended. */
+export interface EndedAttempt extends Lease {
+  readonly outcome: Outcome;
+  readonly output?: readonly OutputChunk[];
+}
+
+export interface ReapRequest {
+  readonly nowMs: number;
+  readonly leaseMs: number;
+  readonly backoff: BackoffPolicy;
+  /** Processes that are known to be gone. */
+  readonly deadHolders: readonly string[];
+  readonly limit: number;
+}
+
+export interface ReapedJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly worker: string | null;
+  readonly state: JobState;
+  readonly attempts: number;
+}
+
+/** The answer to a change asked for by a person. */
+export type Change =
+  /** Done; `job` is the job as it is now (for `remove`: as it was). */
+  | { readonly result: "changed"; readonly job: Job }
+  /** A running job was asked to stop; its holder will do so. */
+  | { readonly result: "requested"; readonly job: Job }
+  /** Its state does not allow it. */
+  | { readonly result: "refused"; readonly job: Job }
+  | { readonly result: "missing" };
+
+export interface ListQuery {
+  readonly states?: readonly JobState[];
+  readonly queue?: string;
+  readonly kind?: string;
+  readonly limit: number;
+  /** Only jobs inserted before this one. */
+  readonly beforeSeq?: number;
+}
+
+export interface JobPage {
+  readonly jobs: readonly Job[];
+  /** Pass as `beforeSeq` for the next page; null: this was the last. */
+  readonly nextSeq: number | null;
+}
+
+export interface OutputQuery extends Lease {
+  readonly stream?: OutputStream;
+  /** Only chunks after this position. */
+  readonly afterChunk?: number;
+}
+
+export interface StoredChunk extends OutputChunk {
+  /** Position among all chunks; rises. */
+  readonly chunk: number;
+}
+
+/** Numbers of jobs by state. */
+export type StateCounts = Record<JobState, number>;
+
+export interface Stats {
+  readonly counts: StateCounts;
+  readonly queues: readonly QueueStats[];
+  /** Jobs finished in the last minute, by what became of them. */
+  readonly lastMinute: Throughput;
+  /** The same for the last hour. */
+  readonly lastHour: Throughput;
+  /** When the job that is due for the longest time fell due; null: none is due. */
+  readonly oldestReadyAtMs: number | null;
+}
+
+export interface QueueStats {
+  readonly queue: string;
+  readonly counts: StateCounts;
+}
+
+export interface Throughput {
+  readonly added: number;
+  readonly completed: number;
+  /** Attempts that failed, those of jobs that died included. */
+  readonly failedAttempts: number;
+  readonly dead: number;
+  readonly cancelled: number;
+}
+
+/** What a process says of one of its workers. */
+export interface WorkerRecord {
+  readonly holder: string;
+  readonly label: string;
+  readonly pid: number;
+  /** Tells machines, boots and process namespaces apart: see `lib/process_identity.ts`. */
+  readonly host: string;
+  /** When the process started, in units of its operating system: tells reused pids apart. */
+  readonly processStart: string;
+  readonly role: "serve" | "worker";
+  readonly status: "idle" | "busy" | "draining";
+  readonly restarts: number;
+  readonly startedAtMs: number;
+}
+
+export interface WorkerStatus extends WorkerRecord {
+  readonly heartbeatAtMs: number;
+  /** The job that it runs now. */
+  readonly jobId: string | null;
+}
+
+export type { AttemptError };
