@@ -1,0 +1,55 @@
+/**
+ * A store of one's own for a test. Owns the directory and every connection opened through it, and
+ * ends them together; knows no backend, since `src/store/open.ts` chooses it.
+ */
+import { join } from "node:path";
+import { type OpenOptions, openStore } from "../../src/store/open.ts";
+import type { JobStore } from "../../src/store/store.ts";
+
+export interface TempStore extends AsyncDisposable {
+  readonly store: JobStore;
+  readonly dir: string;
+  /** The database file. */
+  readonly path: string;
+  /** Opens the same database once more, as another process would. Disposed with the rest. */
+  openAgain(options?: Partial<OpenOptions>): Promise<JobStore>;
+}
+
+/**
+ * A new store in a new temporary directory.
+ *
+ * @example
+ * ```ts
+ * import { tempStore } from "./temp_store.ts";
+ * import { newJob } from "./jobs.ts";
+ * await using temp = await tempStore();
+ * await temp.store.add([newJob()], Date.now());
+ * ```
+ */
+export async function tempStore(options: Partial<OpenOptions> = {}): Promise<TempStore> {
+  const dir = await Deno.makeTempDir({ prefix: "queuectl-test-" });
+  const path = join(dir, "queue.db");
+  const opened: JobStore[] = [];
+  const openAgain = async (more: Partial<OpenOptions> = {}) => {
+    const store = await openStore({
+      db: path,
+      driver: "builtin",
+      clock: Date.now,
+      synchronous: () => "normal",
+      ...options,
+      ...more,
+    });
+    opened.push(store);
+    return store;
+  };
+  const dispose = async () => {
+    for (const store of opened.reverse()) await store[Symbol.asyncDispose]();
+    await Deno.remove(dir, { recursive: true });
+  };
+  try {
+    return { store: await openAgain(), dir, path, openAgain, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
