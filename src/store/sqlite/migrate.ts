@@ -1,0 +1,57 @@
+/**
+ * Brings a database to the schema that this program speaks, step by numbered step. Refuses a newer
+ * schema and a database of some other program. To add a step, write a file and add it to the list;
+ * never change one that was released.
+ */
+import { StoreUnavailableError } from "../../job/errors.ts";
+import type { Connection } from "./connection.ts";
+import { initial } from "./migrations/0001_initial.ts";
+
+/** Step n brings version n - 1 to version n. */
+const MIGRATIONS: readonly string[] = [initial];
+
+/** "queu" in ASCII, in the file's header: tells our databases from others. */
+export const APPLICATION_ID = 0x71756575;
+
+/** The schema version that this program speaks. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** @throws {StoreUnavailableError} when the database is not ours or is newer than this program. */
+export function migrate(connection: Connection, path: string): void {
+  if (checkVersion(connection, path) === SCHEMA_VERSION) return;
+  connection.prepare("BEGIN IMMEDIATE").run();
+  try {
+    // Another process may have done it while this one waited for the lock.
+    const version = checkVersion(connection, path);
+    for (const step of MIGRATIONS.slice(version)) connection.exec(step);
+    connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+    connection.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    connection.prepare("COMMIT").run();
+  } catch (error) {
+    try {
+      connection.prepare("ROLLBACK").run();
+    } catch { /* a full disk has rolled it back already */ }
+    throw error;
+  }
+}
+
+function checkVersion(connection: Connection, path: string): number {
+  const version = readPragma(connection, "user_version");
+  const applicationId = readPragma(connection, "application_id");
+  if (applicationId === APPLICATION_ID) {
+    if (version <= SCHEMA_VERSION) return version;
+    throw new StoreUnavailableError(
+      `the database ${path} has schema version ${version}, but this queuectl speaks up to ` +
+        `${SCHEMA_VERSION}: it was written by a newer queuectl; use that one or a later one`,
+    );
+  }
+  const objects = connection.prepare("SELECT count(*) AS n FROM sqlite_schema").get()!["n"];
+  if (applicationId === 0 && version === 0 && objects === 0) return 0;
+  throw new StoreUnavailableError(
+    `the file ${path} is a database of another program; name another file with --db`,
+  );
+}
+
+function readPragma(connection: Connection, name: string): number {
+  return Number(connection.prepare(`PRAGMA ${name}`).get()![name]);
+}

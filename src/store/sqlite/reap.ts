@@ -1,0 +1,91 @@
+/** Taking back leases that nobody honours any more. */
+import type { AttemptError } from "../../job/job.ts";
+import { reapedDueAtMs } from "../../job/outcome.ts";
+import { type JobEvent, LEASED_STATES, TRANSITIONS } from "../../job/state.ts";
+import { quoteStates } from "../guard.ts";
+import { fromStates, targetState } from "../guard.ts";
+import type { ReapedJob, ReapRequest } from "../store.ts";
+import type { Connection, Row, Statement } from "./connection.ts";
+import { errorToText } from "./rows.ts";
+import type { CountedState, Transaction } from "./transaction_counts.ts";
+
+const LEASED = `state IN (${quoteStates(LEASED_STATES)})`;
+
+export function prepareReap(connection: Connection, insertAttempt: Statement) {
+  // Scans jobs_leased, which holds only what runs now.
+  const select = connection.prepare(
+    "SELECT seq, id, queue, attempts, max_retries, lease_token, lease_worker, lease_holder, " +
+      "lease_expires_at, cancel_requested_at, started_at FROM jobs INDEXED BY jobs_leased " +
+      `WHERE ${LEASED} AND (lease_expires_at <= ? OR ` +
+      "lease_holder IN (SELECT value FROM json_each(?))) ORDER BY lease_expires_at LIMIT ?",
+  );
+  const reap = (event: JobEvent, assignments: string) =>
+    connection.prepare(
+      `UPDATE jobs SET state = ${targetState(event)}, updated_at = ?, ${assignments} ` +
+        `WHERE seq = ? AND ${fromStates(event)}`,
+    );
+  const toFailed = reap("reap", "attempts = attempts + 1, last_error = ?, run_at = ?");
+  const toDead = reap("reapDead", "attempts = attempts + 1, last_error = ?, finished_at = ?");
+  const toCancelled = reap(
+    "reapCancelled",
+    "attempts = attempts + 1, last_error = ?, finished_at = ?",
+  );
+
+  return (request: ReapRequest, transaction: Transaction): ReapedJob[] => {
+    const { nowMs, leaseMs, backoff } = request;
+    const rows = select.all(nowMs, JSON.stringify(request.deadHolders), request.limit);
+    return rows.map((row) => {
+      const seq = row["seq"] as number;
+      const queue = row["queue"] as string;
+      const attempts = (row["attempts"] as number) + 1;
+      const error = errorToText(describe(row, request));
+      let event: "reap" | "reapDead" | "reapCancelled";
+      if (row["cancel_requested_at"] !== null) {
+        event = "reapCancelled";
+        toCancelled.run(nowMs, error, nowMs, seq);
+        transaction.tally("cancelled", 1, nowMs);
+      } else if (attempts > (row["max_retries"] as number)) {
+        event = "reapDead";
+        toDead.run(nowMs, error, nowMs, seq);
+        transaction.tally("dead", 1, nowMs);
+      } else {
+        event = "reap";
+        const lapsed = {
+          attempts: row["attempts"] as number,
+          leaseExpiresAtMs: row["lease_expires_at"] as number,
+        };
+        toFailed.run(nowMs, error, reapedDueAtMs(lapsed, { nowMs, leaseMs, backoff }), seq);
+      }
+      const state = TRANSITIONS[event].to;
+      transaction.tally("failedAttempts", 1, nowMs);
+      transaction.count(queue, "leased", -1);
+      transaction.count(queue, state as CountedState, 1);
+      const [token, worker, startedAt] = [
+        row["lease_token"],
+        row["lease_worker"],
+        row["started_at"],
+      ];
+      insertAttempt.run(
+        seq,
+        token!,
+        attempts,
+        worker!,
+        startedAt!,
+        nowMs,
+        "failed",
+        error,
+        null,
+        null,
+      );
+      return { id: row["id"] as string, queue, worker: worker as string | null, state, attempts };
+    });
+  };
+}
+
+function describe(row: Row, { deadHolders }: ReapRequest): AttemptError {
+  const worker = row["lease_worker"];
+  const isDead = deadHolders.includes(row["lease_holder"] as string);
+  return isDead
+    ? { code: "lapse", message: `the process of worker ${worker} ended while the job ran` }
+    : { code: "lapse", message: `worker ${worker} gave no sign of life until its lease ran out` };
+}

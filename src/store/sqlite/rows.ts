@@ -1,0 +1,46 @@
+/** From rows to jobs: the only place that knows the names of the columns of `jobs`. */
+import type { AttemptError, Job } from "../../job/job.ts";
+import type { JobState } from "../../job/state.ts";
+import type { Row } from "./connection.ts";
+
+/** What {@link jobFromRow} needs; the payload is read apart. */
+export const JOB_COLUMNS =
+  "jobs.seq, jobs.id, jobs.queue, jobs.kind, jobs.state, jobs.priority, jobs.run_at, " +
+  "jobs.attempts, jobs.max_retries, jobs.timeout_ms, jobs.lease_holder, jobs.lease_worker, " +
+  "jobs.lease_token, jobs.lease_expires_at, jobs.cancel_requested_at, jobs.last_error, " +
+  "jobs.created_at, jobs.updated_at, jobs.started_at, jobs.finished_at, jobs.result";
+
+export function jobFromRow(row: Row): Job {
+  return {
+    seq: row["seq"] as number,
+    id: row["id"] as string,
+    queue: row["queue"] as string,
+    kind: row["kind"] as string,
+    state: row["state"] as JobState,
+    priority: row["priority"] as number,
+    runAtMs: row["run_at"] as number,
+    attempts: row["attempts"] as number,
+    maxRetries: row["max_retries"] as number,
+    timeoutMs: row["timeout_ms"] as number | null,
+    leaseHolder: row["lease_holder"] as string | null,
+    worker: row["lease_worker"] as string | null,
+    token: row["lease_token"] as number,
+    leaseExpiresAtMs: row["lease_expires_at"] as number | null,
+    cancelRequestedAtMs: row["cancel_requested_at"] as number | null,
+    lastError: errorFromText(row["last_error"] as string | null),
+    createdAtMs: row["created_at"] as number,
+    updatedAtMs: row["updated_at"] as number,
+    startedAtMs: row["started_at"] as number | null,
+    finishedAtMs: row["finished_at"] as number | null,
+    result: row["result"] as string | null,
+  };
+}
+
+/** JSON, because SQLite's TEXT would be cut at a NUL character. */
+export function errorToText(error: AttemptError): string {
+  return JSON.stringify({ code: error.code, message: error.message });
+}
+
+export function errorFromText(text: string | null): AttemptError | null {
+  return text === null ? null : JSON.parse(text);
+}

@@ -1,0 +1,192 @@
+/**
+ * Writes for attempts: begin, renew, output and their end. Each is conditional on the lease: same
+ * holder, same token, still leased. Whoever comes late changes nothing.
+ */
+import type { Lease, OutputChunk } from "../../job/job.ts";
+import type { Outcome } from "../../job/outcome.ts";
+import type { JobEvent } from "../../job/state.ts";
+import { TRANSITIONS } from "../../job/state.ts";
+import { fromStates, targetState } from "../guard.ts";
+import type { EndedAttempt, Settled } from "../store.ts";
+import type { Connection } from "./connection.ts";
+import { errorToText } from "./rows.ts";
+import type { CountedState, Tally, Transaction } from "./transaction_counts.ts";
+
+/** One row per element of a JSON array of arrays; the job is then found by its integer key. */
+const ENDED = "(SELECT value ->> 0 AS seq, value ->> 1 AS token, value ->> 2 AS extra " +
+  "FROM json_each(?)) AS ended";
+
+/** The fencing: nothing below writes without it. */
+const HOLDS_LEASE = "jobs.seq = ended.seq AND +jobs.lease_token = ended.token " +
+  "AND +jobs.lease_holder = ?";
+
+const TALLY_OF: Partial<Record<JobEvent, readonly Tally[]>> = {
+  complete: ["completed"],
+  fail: ["failedAttempts"],
+  bury: ["failedAttempts", "dead"],
+  abort: ["cancelled"],
+};
+
+export function prepareSettle(connection: Connection) {
+  const begin = connection.prepare(
+    `UPDATE jobs SET state = ${targetState("begin")}, updated_at = ? FROM ${ENDED} ` +
+      `WHERE ${HOLDS_LEASE} AND ${fromStates("begin")}`,
+  );
+  const renew = connection.prepare(
+    `UPDATE jobs SET lease_expires_at = ? FROM ${ENDED} ` +
+      `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} RETURNING seq`,
+  );
+  const complete = connection.prepare(
+    `UPDATE jobs SET state = ${targetState("complete")}, result = ended.extra, ` +
+      `last_error = NULL, updated_at = ?, finished_at = ? FROM ${ENDED} ` +
+      `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} RETURNING jobs.seq, jobs.queue`,
+  );
+  const endOne = (event: JobEvent, assignments: string) =>
+    connection.prepare(
+      `UPDATE jobs SET state = ${targetState(event)}, updated_at = ?, ${assignments} ` +
+        `WHERE seq = ? AND +lease_token = ? AND +lease_holder = ? AND ${fromStates(event)} ` +
+        "RETURNING queue, attempts, lease_worker, started_at",
+    );
+  const fail = endOne("fail", "attempts = attempts + 1, last_error = ?, run_at = ?");
+  const bury = endOne("bury", "attempts = attempts + 1, last_error = ?, finished_at = ?");
+  const release = endOne("release", "started_at = NULL");
+  const abort = endOne("abort", "finished_at = ?");
+  const insertAttempt = connection.prepare(
+    "INSERT INTO attempts (seq, token, attempt, worker, started_at, finished_at, outcome, error, " +
+      "exit_code, signal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  const insertOutput = connection.prepare(
+    "INSERT INTO output (seq, token, stream, bytes) VALUES (?, ?, ?, ?)",
+  );
+  const isCancelRequested = connection.prepare(
+    "SELECT 1 FROM jobs WHERE seq = ? AND cancel_requested_at IS NOT NULL",
+  );
+  const holds = connection.prepare(
+    "SELECT 1 FROM jobs WHERE seq = ? AND +lease_token = ? AND +lease_holder = ? " +
+      `AND ${fromStates("complete")}`,
+  );
+
+  function keepOutput({ seq, token }: Lease, chunks: readonly OutputChunk[]): void {
+    for (const { stream, bytes } of chunks) insertOutput.run(seq, token, stream, bytes);
+  }
+
+  /** The many that succeed go in one statement. */
+  function settleCompleted(
+    ended: readonly EndedAttempt[],
+    holder: string,
+    nowMs: number,
+    transaction: Transaction,
+  ): Set<number> {
+    const rows = complete.all(
+      nowMs,
+      nowMs,
+      JSON.stringify(ended.map(({ seq, token, outcome }) => [
+        seq,
+        token,
+        outcome.event === "complete" ? outcome.result : null,
+      ])),
+      holder,
+    );
+    for (const row of rows) {
+      transaction.count(row["queue"] as string, "leased", -1);
+      transaction.count(row["queue"] as string, "completed", 1);
+    }
+    if (rows.length > 0) transaction.tally("completed", rows.length, nowMs);
+    return new Set(rows.map((row) => row["seq"] as number));
+  }
+
+  function settleOther(
+    attempt: EndedAttempt,
+    holder: string,
+    nowMs: number,
+    transaction: Transaction,
+  ): boolean {
+    const { seq, token } = attempt;
+    // Somebody asked to stop the job while it ran: then it must not run again.
+    const isUnwanted = (attempt.outcome.event === "fail" || attempt.outcome.event === "release") &&
+      isCancelRequested.get(seq) !== undefined;
+    const outcome: Outcome = isUnwanted ? { event: "abort" } : attempt.outcome;
+    const row = (() => {
+      switch (outcome.event) {
+        case "fail":
+          return fail.get(nowMs, errorToText(outcome.error), outcome.dueAtMs, seq, token, holder);
+        case "bury":
+          return bury.get(nowMs, errorToText(outcome.error), nowMs, seq, token, holder);
+        case "release":
+          return release.get(nowMs, seq, token, holder);
+        default:
+          return abort.get(nowMs, nowMs, seq, token, holder);
+      }
+    })();
+    if (row === undefined) return false;
+    const queue = row["queue"] as string;
+    transaction.count(queue, "leased", -1);
+    transaction.count(queue, TRANSITIONS[outcome.event].to as CountedState, 1);
+    for (const what of TALLY_OF[outcome.event] ?? []) transaction.tally(what, 1, nowMs);
+    if (outcome.event === "release" || outcome.event === "complete") return true;
+    const isFailure = outcome.event !== "abort";
+    const error = isFailure
+      ? outcome.error
+      : { code: "cancelled", message: "cancelled while it ran" } as const;
+    insertAttempt.run(
+      seq,
+      token,
+      (row["attempts"] as number) + (isFailure ? 0 : 1),
+      row["lease_worker"]!,
+      row["started_at"]!,
+      nowMs,
+      isFailure ? "failed" : "cancelled",
+      errorToText(error),
+      outcome.exit?.exitCode ?? null,
+      outcome.exit?.signal ?? null,
+    );
+    return true;
+  }
+
+  return {
+    begin(leases: readonly Lease[], holder: string, nowMs: number): void {
+      begin.run(nowMs, leasesAsJson(leases), holder);
+    },
+
+    renew(
+      leases: readonly Lease[],
+      holder: string,
+      expiresAtMs: number,
+    ): Settled[] {
+      const rows = renew.all(expiresAtMs, leasesAsJson(leases), holder);
+      const renewed = new Set(rows.map((row) => row["seq"] as number));
+      return leases.map(({ seq }) => renewed.has(seq) ? "settled" : "lease-lost");
+    },
+
+    appendOutput(lease: Lease, holder: string, chunks: readonly OutputChunk[]): Settled {
+      if (holds.get(lease.seq, lease.token, holder) === undefined) return "lease-lost";
+      keepOutput(lease, chunks);
+      return "settled";
+    },
+
+    settle(
+      ended: readonly EndedAttempt[],
+      holder: string,
+      nowMs: number,
+      transaction: Transaction,
+    ): Settled[] {
+      const succeeded = ended.filter(({ outcome }) => outcome.event === "complete");
+      const completed = succeeded.length > 0
+        ? settleCompleted(succeeded, holder, nowMs, transaction)
+        : new Set<number>();
+      return ended.map((attempt) => {
+        const isSettled = attempt.outcome.event === "complete"
+          ? completed.has(attempt.seq)
+          : settleOther(attempt, holder, nowMs, transaction);
+        if (isSettled && attempt.output !== undefined) keepOutput(attempt, attempt.output);
+        return isSettled ? "settled" : "lease-lost";
+      });
+    },
+
+    insertAttempt,
+  };
+}
+
+function leasesAsJson(leases: readonly Lease[]): string {
+  return JSON.stringify(leases.map(({ seq, token }) => [seq, token]));
+}

@@ -1,0 +1,78 @@
+/** Numbers about the queue, from what is kept; none of them costs a scan of the jobs. */
+import { LEASED_STATES, STATES } from "../../job/state.ts";
+import { quoteStates } from "../guard.ts";
+import type { StateCounts, Stats, Throughput } from "../store.ts";
+import type { Connection } from "./connection.ts";
+import type { Lanes } from "./lanes.ts";
+import { BUCKET_MS, type Tally } from "./transaction_counts.ts";
+
+export function prepareStats(connection: Connection, lanes: Lanes) {
+  const counts = connection.prepare(
+    "SELECT queue, state, jobs FROM counts WHERE jobs <> 0 ORDER BY queue",
+  );
+  const leased = connection.prepare(
+    "SELECT queue, state, count(*) AS jobs FROM jobs INDEXED BY jobs_leased " +
+      `WHERE state IN (${quoteStates(LEASED_STATES)}) GROUP BY queue, state`,
+  );
+  const throughput = connection.prepare(
+    "SELECT what, sum(jobs) AS jobs FROM throughput WHERE bucket > ? AND bucket <= ? GROUP BY what",
+  );
+
+  function happenedSince(sinceMs: number, nowMs: number): Throughput {
+    const total: Record<Tally, number> = {
+      added: 0,
+      completed: 0,
+      failedAttempts: 0,
+      dead: 0,
+      cancelled: 0,
+    };
+    const last = Math.floor(nowMs / BUCKET_MS);
+    for (const row of throughput.all(Math.floor(sinceMs / BUCKET_MS), last)) {
+      total[row["what"] as Tally] = row["jobs"] as number;
+    }
+    return total;
+  }
+
+  /** When the job that has been due for the longest time fell due. */
+  function oldestReadyAtMs(nowMs: number): number | null {
+    let oldestMs: number | null = null;
+    for (const queue of lanes.queues("", Infinity)) {
+      for (const priority of lanes.priorities(queue)) {
+        const runAtMs = lanes.firstRunAt(queue, priority);
+        if (runAtMs !== null && runAtMs <= nowMs) oldestMs = Math.min(oldestMs ?? runAtMs, runAtMs);
+      }
+    }
+    return oldestMs;
+  }
+
+  return (nowMs: number): Stats => {
+    const total = emptyCounts();
+    const byQueue = new Map<string, StateCounts>();
+    const add = (queue: string, state: keyof StateCounts, jobs: number) => {
+      let ofQueue = byQueue.get(queue);
+      if (ofQueue === undefined) byQueue.set(queue, ofQueue = emptyCounts());
+      ofQueue[state] += jobs;
+      total[state] += jobs;
+    };
+    for (const row of counts.all()) {
+      if (row["state"] === "leased") continue;
+      add(row["queue"] as string, row["state"] as keyof StateCounts, row["jobs"] as number);
+    }
+    for (const row of leased.all()) {
+      add(row["queue"] as string, row["state"] as keyof StateCounts, row["jobs"] as number);
+    }
+    const queues = [...byQueue].map(([queue, ofQueue]) => ({ queue, counts: ofQueue }));
+    queues.sort((one, other) => one.queue < other.queue ? -1 : 1);
+    return {
+      counts: total,
+      queues,
+      lastMinute: happenedSince(nowMs - 60_000, nowMs),
+      lastHour: happenedSince(nowMs - 3_600_000, nowMs),
+      oldestReadyAtMs: oldestReadyAtMs(nowMs),
+    };
+  };
+}
+
+function emptyCounts(): StateCounts {
+  return Object.fromEntries(STATES.map((state) => [state, 0])) as StateCounts;
+}

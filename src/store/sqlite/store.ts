@@ -1,0 +1,177 @@
+/**
+ * The store on SQLite: one connection per process, which one thread owns. Writes gather into
+ * shared commits; reads are immediate. Only puts the operations together; each has its own file.
+ */
+import { StoreUnavailableError } from "../../job/errors.ts";
+import type { OpenOptions } from "../open.ts";
+import type { JobStore } from "../store.ts";
+import { prepareAdd } from "./add.ts";
+import { prepareChange } from "./change.ts";
+import { prepareClaim } from "./claim.ts";
+import { prepareConfig } from "./config.ts";
+import { asStoreError, type Connection, isBusy, openConnection } from "./connection.ts";
+import { FileGuard } from "./file_guard.ts";
+import { prepareLanes } from "./lanes.ts";
+import { migrate } from "./migrate.ts";
+import { prepareRead } from "./read.ts";
+import { prepareReap } from "./reap.ts";
+import { prepareSettle } from "./settle.ts";
+import { prepareStats } from "./stats.ts";
+import { watchChanges } from "./watch.ts";
+import { prepareWorkers } from "./workers.ts";
+import { Writer } from "./writer.ts";
+
+/** SQLite's own wait for a lock blocks the thread, so it is short; the writer waits on timers. */
+const BUSY_TIMEOUT_MS = 30;
+
+/** While opening nothing else goes on, and the first openers of a file lock each other out. */
+const OPENING_TIMEOUT_MS = 10_000;
+
+/** How long reads wait out the rare lock: recovery after a crash, the last process closing. */
+const READ_PATIENCE_MS = 10_000;
+const READ_PAUSE_MS = 5;
+
+/** Pages of 4 KiB in the WAL before they are copied into the database: 16 MiB. */
+const CHECKPOINT_PAGES = 4_000;
+
+export async function openSqliteStore(options: OpenOptions): Promise<JobStore> {
+  const { db: path } = options;
+  createFile(path);
+  let connection: Connection | undefined;
+  try {
+    connection = await openConnection(path, options.driver);
+    connection.exec(`PRAGMA busy_timeout = ${OPENING_TIMEOUT_MS}`);
+    // Only a new file takes this; it lets the file shrink when history is deleted.
+    connection.exec("PRAGMA auto_vacuum = INCREMENTAL");
+    connection.prepare("PRAGMA journal_mode = WAL").get();
+    connection.exec("PRAGMA synchronous = FULL");
+    migrate(connection, path);
+    connection.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    connection.exec("PRAGMA journal_size_limit = 67108864");
+    connection.exec("PRAGMA cache_size = -16384");
+    connection.exec("PRAGMA temp_store = MEMORY");
+    const stored = prepareConfig(connection).all();
+    connection.exec(`PRAGMA synchronous = ${options.synchronous(stored)}`);
+    connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    return assemble(connection, path);
+  } catch (error) {
+    connection?.close();
+    throw asStoreError(error, path);
+  }
+}
+
+/** Creates the file for its owner alone, and says what is wrong better than SQLite does. */
+function createFile(path: string): void {
+  try {
+    Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 }).close();
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound
+      ? "its directory does not exist"
+      : error instanceof Deno.errors.PermissionDenied
+      ? "permission denied"
+      : error instanceof Error && /Is a directory/i.test(error.message)
+      ? "it is a directory"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new StoreUnavailableError(`cannot use the database ${path}: ${reason}`, { cause: error });
+  }
+}
+
+function assemble(connection: Connection, path: string): JobStore {
+  const writer = new Writer(connection, path);
+  const guard = new FileGuard(path);
+  const lanes = prepareLanes(connection);
+  const add = prepareAdd(connection);
+  const claim = prepareClaim(connection, lanes);
+  const { insertAttempt, ...attempts } = prepareSettle(connection);
+  const reap = prepareReap(connection, insertAttempt);
+  const change = prepareChange(connection);
+  const read = prepareRead(connection);
+  const stats = prepareStats(connection, lanes);
+  const workers = prepareWorkers(connection);
+  const config = prepareConfig(connection);
+  const probe = connection.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', ?)");
+  const watches = new Set<Disposable>();
+  let isClosed = false;
+
+  const reading = async <T>(work: () => T): Promise<T> => {
+    const deadlineMs = performance.now() + READ_PATIENCE_MS;
+    while (true) {
+      if (isClosed) throw new StoreUnavailableError(`the database ${path} is closed`);
+      try {
+        return work();
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadlineMs) throw asStoreError(error, path);
+        await new Promise((resolve) => setTimeout(resolve, READ_PAUSE_MS));
+      }
+    }
+  };
+  const write: Writer["write"] = (work, order) => {
+    if (isClosed) {
+      return Promise.reject(new StoreUnavailableError(`the database ${path} is closed`));
+    }
+    const lost = guard.problem();
+    if (lost !== null) return Promise.reject(lost);
+    return writer.write(work, order);
+  };
+
+  return {
+    add: (jobs, nowMs) => write((transaction) => add(jobs, nowMs, transaction)),
+    claim: (request) => write((transaction) => claim(request(), transaction), { isLast: true }),
+    begin: (leases, holder, nowMs) => write(() => attempts.begin(leases, holder, nowMs)),
+    settle: (ended, holder, nowMs) =>
+      write((transaction) => attempts.settle(ended, holder, nowMs, transaction)),
+    renew: (leases, holder, { expiresAtMs }) =>
+      write(() => attempts.renew(leases, holder, expiresAtMs)),
+    appendOutput: (lease, holder, chunks) =>
+      write(() => attempts.appendOutput(lease, holder, chunks)),
+    reap: (request) => write((transaction) => reap(request, transaction)),
+
+    cancel: (id, nowMs) => write((transaction) => change.cancel(id, nowMs, transaction)),
+    requeue: (id, nowMs) => write((transaction) => change.requeue(id, nowMs, transaction)),
+    remove: (id) => write((transaction) => change.remove(id, transaction)),
+    requeueDead: (nowMs, limit) =>
+      write((transaction) => change.requeueDead(nowMs, limit, transaction)),
+    purgeDead: (limit) => write((transaction) => change.purgeDead(limit, transaction)),
+
+    find: (id) => reading(() => read.find(id)),
+    payload: (seq) => reading(() => read.payload(seq)),
+    list: (query) => reading(() => read.list(query)),
+    attempts: (seq) => reading(() => read.attempts(seq)),
+    output: (query) => reading(() => read.output(query)),
+    cancelRequests: (holder) => reading(() => read.cancelRequests(holder)),
+    stats: (nowMs) => reading(() => stats(nowMs)),
+
+    saveWorkers: (records, nowMs) => write(() => workers.save(records, nowMs)),
+    removeWorkers: (holder) => write(() => workers.remove(holder)),
+    workers: () => reading(() => workers.all()),
+
+    configAll: () => reading(() => config.all()),
+    configSet: (key, value) => write(() => config.set(key, value)),
+    configUnset: (key) => write(() => config.unset(key)),
+
+    probe: (nowMs) => write(() => void probe.run(nowMs)),
+
+    watch(onChange) {
+      const watch = watchChanges(connection, path, onChange);
+      watches.add(watch);
+      return {
+        [Symbol.dispose]() {
+          watches.delete(watch);
+          watch[Symbol.dispose]();
+        },
+      };
+    },
+
+    [Symbol.asyncDispose]() {
+      if (!isClosed) {
+        writer.flush();
+        isClosed = true;
+        for (const watch of watches) watch[Symbol.dispose]();
+        connection.close();
+      }
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * The kept numbers: jobs by queue and state, and what happened in each ten seconds. Gathered while
+ * a transaction runs and written once before it commits, so that a commit of a thousand jobs
+ * changes a handful of rows.
+ */
+import type { JobState } from "../../job/state.ts";
+import type { Throughput } from "../store.ts";
+import type { Connection, Statement } from "./connection.ts";
+
+/** A state as it is counted: those under a lease together, because they change too often. */
+export type CountedState = Exclude<JobState, "started" | "processing"> | "leased";
+
+export type Tally = keyof Throughput;
+
+/** The width of a bucket of the throughput. */
+export const BUCKET_MS = 10_000;
+
+/** Buckets older than this are dropped. */
+const KEEP_BUCKETS_MS = 24 * 3_600_000;
+
+/** What the operations of a transaction report. */
+export interface Transaction {
+  /** Jobs of the queue that came into the state, or (negative) left it. */
+  count(queue: string, state: CountedState, delta: number): void;
+  /** Adds to what has happened in these ten seconds. */
+  tally(what: Tally, jobs: number, nowMs: number): void;
+}
+
+export class TransactionCounts implements Transaction {
+  readonly #addCount: Statement;
+  readonly #addTally: Statement;
+  readonly #dropTallies: Statement;
+  readonly #deltas = new Map<string, Map<CountedState, number>>();
+  readonly #tallies = new Map<number, Map<Tally, number>>();
+  #newestBucket = 0;
+
+  constructor(connection: Connection) {
+    this.#addCount = connection.prepare(
+      "INSERT INTO counts (queue, state, jobs) VALUES (?, ?, ?) " +
+        "ON CONFLICT (queue, state) DO UPDATE SET jobs = jobs + excluded.jobs",
+    );
+    this.#addTally = connection.prepare(
+      "INSERT INTO throughput (bucket, what, jobs) VALUES (?, ?, ?) " +
+        "ON CONFLICT (bucket, what) DO UPDATE SET jobs = jobs + excluded.jobs",
+    );
+    this.#dropTallies = connection.prepare("DELETE FROM throughput WHERE bucket < ?");
+  }
+
+  count(queue: string, state: CountedState, delta: number): void {
+    addTo(this.#deltas, queue, state, delta);
+  }
+
+  tally(what: Tally, jobs: number, nowMs: number): void {
+    addTo(this.#tallies, Math.floor(nowMs / BUCKET_MS), what, jobs);
+  }
+
+  /** Writes what was gathered, and starts anew. */
+  write(): void {
+    for (const [queue, states] of this.#deltas) {
+      for (const [state, delta] of states) {
+        if (delta !== 0) this.#addCount.run(queue, state, delta);
+      }
+    }
+    for (const [bucket, tallies] of this.#tallies) {
+      for (const [what, jobs] of tallies) this.#addTally.run(bucket, what, jobs);
+      if (bucket > this.#newestBucket) {
+        this.#newestBucket = bucket;
+        this.#dropTallies.run(bucket - KEEP_BUCKETS_MS / BUCKET_MS);
+      }
+    }
+    this.forget();
+  }
+
+  /** Drops what was gathered: the transaction was rolled back. */
+  forget(): void {
+    this.#deltas.clear();
+    this.#tallies.clear();
+  }
+}
+
+function addTo<K, L>(map: Map<K, Map<L, number>>, key: K, inner: L, delta: number): void {
+  let values = map.get(key);
+  if (values === undefined) map.set(key, values = new Map());
+  values.set(inner, (values.get(inner) ?? 0) + delta);
+}

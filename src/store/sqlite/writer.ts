@@ -1,0 +1,160 @@
+/**
+ * Group commit. Everything that wants to write in the same turn of the event loop shares one
+ * transaction and one fsync: that, not the insert, is what a durable write costs. Owns BEGIN,
+ * COMMIT and ROLLBACK; knows no job.
+ *
+ * Invariant: an operation's promise resolves only after the commit that holds it, and rejects only
+ * if nothing of it was written.
+ */
+import { setImmediate } from "node:timers";
+import { StoreUnavailableError } from "../../job/errors.ts";
+import { asStoreError, type Connection, isBusy, resultCode, type Statement } from "./connection.ts";
+import { type Transaction, TransactionCounts } from "./transaction_counts.ts";
+
+interface Operation {
+  readonly work: (transaction: Transaction) => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** At most so many operations share a commit, so that one turn stays short. */
+const MAX_BATCH = 2_000;
+
+/** How long writes wait for another program's lock before they give up. */
+const LOCK_PATIENCE_MS = 10_000;
+const LOCK_PAUSE_MS = 3;
+
+export class Writer {
+  readonly #path: string;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  readonly #rollback: Statement;
+  readonly #counts: TransactionCounts;
+  #waiting: Operation[] = [];
+  /** Operations that want to see what the others of their commit have written. */
+  #waitingLast: Operation[] = [];
+  #isScheduled = false;
+  #lockedSinceMs: number | null = null;
+
+  constructor(connection: Connection, path: string) {
+    this.#path = path;
+    this.#begin = connection.prepare("BEGIN IMMEDIATE");
+    this.#commit = connection.prepare("COMMIT");
+    this.#rollback = connection.prepare("ROLLBACK");
+    this.#counts = new TransactionCounts(connection);
+  }
+
+  /**
+   * Runs the work in the next commit; resolves when that is durable. The work must be synchronous
+   * and may run twice, so it must not change anything but the database.
+   */
+  write<T>(work: (transaction: Transaction) => T, { isLast = false } = {}): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const operation = { work, resolve: resolve as (value: unknown) => void, reject };
+      (isLast ? this.#waitingLast : this.#waiting).push(operation);
+      this.#schedule();
+    });
+  }
+
+  /** Commits all that waits, now; what cannot be committed is rejected. For closing. */
+  flush(): void {
+    while (this.#isAnyWaiting) {
+      if (!this.#turn()) this.#rejectAll(this.#lockedError());
+    }
+  }
+
+  get #isAnyWaiting(): boolean {
+    return this.#waiting.length + this.#waitingLast.length > 0;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#scheduledTurn);
+  }
+
+  readonly #scheduledTurn = () => {
+    this.#isScheduled = false;
+    if (!this.#isAnyWaiting) return;
+    if (this.#turn()) {
+      if (this.#isAnyWaiting) this.#schedule();
+      return;
+    }
+    // Locked by another program. Timers instead of SQLite's own sleep, so that reads go on.
+    this.#lockedSinceMs ??= performance.now();
+    if (performance.now() - this.#lockedSinceMs > LOCK_PATIENCE_MS) {
+      this.#lockedSinceMs = null;
+      this.#rejectAll(this.#lockedError());
+      return;
+    }
+    this.#isScheduled = true;
+    setTimeout(this.#scheduledTurn, LOCK_PAUSE_MS);
+  };
+
+  /** One commit. False: the database is locked, and everything waits on. */
+  #turn(): boolean {
+    try {
+      this.#begin.run();
+    } catch (error) {
+      if (isBusy(error)) return false;
+      this.#rejectAll(asStoreError(error, this.#path));
+      return true;
+    }
+    this.#lockedSinceMs = null;
+    const batch = this.#waiting.splice(0, MAX_BATCH);
+    if (this.#waiting.length === 0) batch.push(...this.#waitingLast.splice(0));
+    const results: unknown[] = [];
+    try {
+      for (const { work } of batch) results.push(work(this.#counts));
+      this.#counts.write();
+      this.#commit.run();
+    } catch (error) {
+      this.#undo();
+      this.#settleFailedBatch(batch, error);
+      return true;
+    }
+    for (const [index, { resolve }] of batch.entries()) resolve(results[index]);
+    return true;
+  }
+
+  /** When one operation of many is at fault, the others must not pay for it. */
+  #settleFailedBatch(batch: readonly Operation[], error: unknown): void {
+    const isStoreFailure = resultCode(error) !== null &&
+      asStoreError(error, this.#path) !== error;
+    if (batch.length === 1 || isStoreFailure) {
+      for (const { reject } of batch) reject(asStoreError(error, this.#path));
+      return;
+    }
+    for (const operation of batch) {
+      try {
+        this.#begin.run();
+        const result = operation.work(this.#counts);
+        this.#counts.write();
+        this.#commit.run();
+        operation.resolve(result);
+      } catch (ownError) {
+        this.#undo();
+        operation.reject(asStoreError(ownError, this.#path));
+      }
+    }
+  }
+
+  #undo(): void {
+    this.#counts.forget();
+    try {
+      this.#rollback.run();
+    } catch { /* when the disk is full, SQLite has rolled back by itself */ }
+  }
+
+  #rejectAll(error: unknown): void {
+    const operations = [...this.#waiting.splice(0), ...this.#waitingLast.splice(0)];
+    for (const { reject } of operations) reject(error);
+  }
+
+  #lockedError(): StoreUnavailableError {
+    return new StoreUnavailableError(
+      `cannot write to the database ${this.#path}: another program has kept it locked for ` +
+        `${LOCK_PATIENCE_MS / 1_000} s`,
+    );
+  }
+}
