@@ -34,11 +34,12 @@ export function formatDuration(ms: number): string {
 
 /** A duration for people, rounded to what matters: `12ms`, `1.2s`, `3m 20s`, `2h 5m`, `3d 4h`. */
 export function humanDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)}ms`;
+  if (ms < 999.5) return `${Math.round(ms)}ms`;
   if (ms < 59_950) return `${(ms / 1_000).toFixed(1).replace(/\.0$/, "")}s`;
+  ms = Math.max(ms, UNIT_MS.m);
   const pairs = [["d", "h"], ["h", "m"], ["m", "s"]] as const;
   for (const [large, small] of pairs) {
-    if (ms < UNIT_MS[large] && large !== "m") continue;
+    if (ms < UNIT_MS[large]) continue;
     const rest = Math.floor((ms % UNIT_MS[large]) / UNIT_MS[small]);
     const whole = Math.floor(ms / UNIT_MS[large]);
     return rest === 0 ? `${whole}${large}` : `${whole}${large} ${rest}${small}`;
