@@ -1,0 +1,108 @@
+/**
+ * `deno task test [SUITE...] [-- OPTION...]`: runs the test suites, all of them by default, one
+ * after the other, and adds up the results. Options after `--` go to `deno test`.
+ *
+ * Owns which tests run together and how; knows nothing of what they test.
+ *
+ * Invariant: it succeeds only if every suite ran to its end, none of its tests failed, and, unless
+ * options have narrowed it down, there were any.
+ */
+import { fileURLToPath } from "node:url";
+
+interface Suite {
+  readonly paths: readonly string[];
+  /** Extra options for `deno test`. */
+  readonly options: readonly string[];
+}
+
+/** Test files may run side by side; without this option those that count on time get all cores. */
+const PARALLEL = "--parallel";
+
+const SUITES: Readonly<Record<string, Suite>> = {
+  unit: { paths: ["tests/unit", "tests/dev"], options: [PARALLEL] },
+  docs: { paths: ["src"], options: ["--doc", PARALLEL] },
+  store: { paths: ["tests/store"], options: [PARALLEL] },
+  sim: { paths: ["tests/sim"], options: [PARALLEL] },
+  http: { paths: ["tests/http"], options: [PARALLEL] },
+  cli: { paths: ["tests/cli"], options: [PARALLEL] },
+  system: { paths: ["tests/system"], options: [] },
+};
+
+interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const names = end === 0 ? Object.keys(SUITES) : args.slice(0, end);
+  const unknown = names.filter((name) => !Object.hasOwn(SUITES, name));
+  if (unknown.length > 0) {
+    console.error(
+      `no test suite ${unknown.join(", ")}; expected some of ${Object.keys(SUITES).join(", ")}`,
+    );
+    return 2;
+  }
+  const startMs = performance.now();
+  const broken: string[] = [];
+  let passed = 0;
+  let failed = 0;
+  for (const name of names) {
+    console.log(`\n--- ${name} ---`);
+    const tally = await runSuite(SUITES[name]!, args.slice(end + 1));
+    passed += tally?.passed ?? 0;
+    failed += tally?.failed ?? 0;
+    if (tally === null) broken.push(name);
+  }
+  const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);
+  for (const name of broken) console.log(`The suite ${name} did not run as it should.`);
+  console.log(
+    `\nTests: ${passed} passed, ${failed} failed, ${broken.length} broken (${seconds} s)`,
+  );
+  return failed + broken.length === 0 ? 0 : 1;
+}
+
+/** Runs a suite in a process of its own; null when it did not come to a believable end. */
+async function runSuite(suite: Suite, options: readonly string[]): Promise<Tally | null> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--allow-all", ...leakChecks(), ...suite.options, ...options, ...suite.paths],
+    cwd: fileURLToPath(new URL("../../", import.meta.url)),
+    env: Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : {},
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  let tally: Tally | null = null;
+  let line = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    await writeOut(text);
+    const lines = (line + text).split("\n");
+    line = lines.pop()!;
+    for (const one of lines) tally = tallyOf(one) ?? tally;
+  }
+  const { success } = await child.status;
+  if (tally === null || success !== (tally.failed === 0)) return null;
+  const isEmpty = tally.passed + tally.failed === 0;
+  return isEmpty && options.length === 0 ? null : tally;
+}
+
+/** Deno 2.8 turned the search for leaked operations and resources off; before, it was always on. */
+function leakChecks(): string[] {
+  const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
+  return major > 2 || minor >= 8 ? ["--sanitize-ops", "--sanitize-resources"] : [];
+}
+
+/** What the closing line of `deno test` says; null for any other line. */
+function tallyOf(line: string): Tally | null {
+  // deno-lint-ignore no-control-regex
+  const plain = line.replaceAll(/\x1b\[[0-9;]*m/g, "");
+  const found = /^(?:ok|FAILED) \| (\d+) passed.* \| (\d+) failed/.exec(plain);
+  return found && { passed: Number(found[1]), failed: Number(found[2]) };
+}
+
+async function writeOut(text: string): Promise<void> {
+  const writer = Deno.stdout.writable.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  writer.releaseLock();
+}
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);
