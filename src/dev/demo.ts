@@ -77,6 +77,7 @@ type AddedCommand = CommandExample & { readonly id: string };
 
 async function main(): Promise<number> {
   const interrupted = whenInterrupted();
+  Deno.env.set("NO_PROXY", "127.0.0.1"); // The way to the service must not be through a proxy.
   console.log("Starting the service on a temporary database ...");
   const server = await startServer(SERVE_OPTIONS);
   let problems: string[] = [];
