@@ -8,6 +8,8 @@ import type { PayloadParser } from "../job/parse.ts";
 export interface HandlerContext {
   /** Aborted on timeout, cancel and shutdown; the handler must then really stop its work. */
   readonly signal: AbortSignal;
+  /** The process that holds the lease: child processes are marked with it. */
+  readonly holder: string;
   readonly settings: HandlerSettings;
   /** Keeps a piece of output with the attempt. The bytes now belong to the callee. */
   writeOutput(stream: OutputStream, bytes: Uint8Array): void;

@@ -129,9 +129,12 @@ export interface Attempt {
   readonly finishedAtMs: number;
   readonly outcome: "failed" | "cancelled";
   readonly error: AttemptError;
-  /** For commands. */
+  /** For commands that were started. */
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** Printed altogether; more than what is kept when the output limit cut it. */
+  readonly stdoutBytes: number | null;
+  readonly stderrBytes: number | null;
 }
 
 /** The two streams of a command's output. */

@@ -19,6 +19,9 @@ export type AttemptEnd =
 export interface CommandExit {
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** Printed altogether, what was not kept included. */
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
 }
 
 /** What becomes of the job. A union, so that a retry without a due time cannot be written. */

@@ -122,7 +122,9 @@ function tryParseNewJob(
   }
 
   const has = (field: FieldName) => Object.hasOwn(input, field);
-  if (has("run_at") && has("delay")) report("delay", "delay: give either run_at or delay, not both");
+  if (has("run_at") && has("delay")) {
+    report("delay", "delay: give either run_at or delay, not both");
+  }
   let kind = fields.kind;
   let payload = fields.payload;
   if (has("command")) {

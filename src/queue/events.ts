@@ -37,6 +37,8 @@ export type QueueEvent =
     readonly state: JobState;
     readonly attempts: number;
   }
+  /** Somebody asked to stop a running job. */
+  | { readonly type: "cancel.requested"; readonly jobId: string }
   /** An attempt ended after its lease was lost: what it did was not recorded. */
   | { readonly type: "lease.lost"; readonly jobId: string; readonly worker: string }
   | { readonly type: "worker.started"; readonly worker: string; readonly restarts: number }

@@ -4,12 +4,9 @@
  *
  * Invariant: a method that returns has done its work durably; one that throws has done nothing.
  */
-import {
-  ConflictError,
-  JobNotFoundError,
-} from "../job/errors.ts";
+import { ConflictError, InvalidInputError, JobNotFoundError, type Problem } from "../job/errors.ts";
 import type { Attempt, Job, OutputChunk, OutputStream, Payload } from "../job/job.ts";
-import { parseNewJob, parseNewJobs, type ParseContext, type PayloadParser } from "../job/parse.ts";
+import { type ParseContext, parseNewJob, parseNewJobs, type PayloadParser } from "../job/parse.ts";
 import { isLeased, type JobState } from "../job/state.ts";
 import type { Clock } from "../lib/clock.ts";
 import type {
@@ -54,6 +51,9 @@ export interface AttemptView {
   readonly error: Attempt["error"] | null;
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** Printed altogether; more than what is kept when the output limit cut it. */
+  readonly stdoutBytes: number | null;
+  readonly stderrBytes: number | null;
 }
 
 /** How long `cancel` waits for a running job to stop before it answers. */
@@ -91,6 +91,17 @@ export class Queue {
     return { id: job.id, state: "pending" };
   }
 
+  /** What is wrong with the input of a job, which is not added. */
+  check(input: unknown): readonly Problem[] {
+    try {
+      parseNewJob(input, this.#parseContext());
+      return [];
+    } catch (error) {
+      if (error instanceof InvalidInputError) return error.problems;
+      throw error;
+    }
+  }
+
   /** Adds all or none; returns their ids in order. Throws as {@link Queue.add} does. */
   async addAll(inputs: readonly unknown[]): Promise<string[]> {
     const context = this.#parseContext();
@@ -123,9 +134,6 @@ export class Queue {
     const ended: AttemptView[] = await this.store.attempts(job.seq);
     const isRunning = isLeased(job.state);
     if (!isRunning && job.state !== "completed") return ended;
-    const exit = job.state === "completed" && job.kind === "command"
-      ? { exitCode: 0, signal: null }
-      : { exitCode: null, signal: null };
     return [...ended, {
       attempt: job.attempts + 1,
       token: job.token,
@@ -134,7 +142,7 @@ export class Queue {
       startedAtMs: job.startedAtMs,
       finishedAtMs: isRunning ? null : job.finishedAtMs,
       error: null,
-      ...exit,
+      ...exitOf(job),
     }];
   }
 
@@ -169,6 +177,7 @@ export class Queue {
   async cancel(id: string): Promise<Job> {
     const change = await this.store.cancel(id, this.clock());
     if (change.result !== "requested") return changed(change, id, "cancel");
+    this.events.emit({ type: "cancel.requested", jobId: id });
     const deadlineMs = performance.now() + CANCEL_WAIT_MS;
     let { job } = change;
     const { token } = job;
@@ -230,6 +239,22 @@ export function joinOutput(chunks: readonly OutputChunk[], stream?: OutputStream
   return joined;
 }
 
+/** How the command ended that stands on the job itself. */
+function exitOf(
+  job: Job,
+): Pick<AttemptView, "exitCode" | "signal" | "stdoutBytes" | "stderrBytes"> {
+  if (job.state !== "completed" || job.kind !== "command" || job.result === null) {
+    return { exitCode: null, signal: null, stdoutBytes: null, stderrBytes: null };
+  }
+  const result = JSON.parse(job.result);
+  return {
+    exitCode: result.exit_code,
+    signal: null,
+    stdoutBytes: result.stdout_bytes,
+    stderrBytes: result.stderr_bytes,
+  };
+}
+
 function changed(change: Change, id: string, verb: string): Job {
   switch (change.result) {
     case "missing":
@@ -250,10 +275,8 @@ function duplicateIds(ids: readonly string[]): ConflictError {
   const shown = ids.slice(0, 10).map((id) => JSON.stringify(id)).join(", ");
   const rest = ids.length > 10 ? ` and ${ids.length - 10} more` : "";
   const noun = ids.length === 1 ? "a job with the id" : "jobs with the ids";
-  return new ConflictError(`${noun} ${shown}${rest} exists already`.replace(
-    "exists",
-    ids.length === 1 ? "exists" : "exist",
-  ));
+  const verb = ids.length === 1 ? "exists" : "exist";
+  return new ConflictError(`${noun} ${shown}${rest} ${verb} already`);
 }
 
 const STEP = 1_000;

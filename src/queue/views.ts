@@ -21,7 +21,7 @@ export function statusView(job: Job): Json {
     priority: job.priority,
     attempts: job.attempts,
     max_retries: job.maxRetries,
-    processing_by: processingBy(job),
+    processing_by: isHeld(job.state) ? job.worker : null,
     cancel_requested: job.cancelRequestedAtMs !== null,
     run_at: isoTime(job.runAtMs),
     created_at: isoTime(job.createdAtMs),
@@ -75,7 +75,9 @@ export function attemptView(attempt: AttemptView): Json {
 const PAYLOAD_SHOWN = 64 * 1024;
 
 function payloadView(payload: Payload): Json {
-  const size = typeof payload === "string" ? payload.length : payload.byteLength;
+  const size = typeof payload === "string"
+    ? new TextEncoder().encode(payload).length
+    : payload.byteLength;
   if (size > PAYLOAD_SHOWN) return { payload: null, payload_bytes: size };
   const value = typeof payload === "string"
     ? JSON.parse(payload)
@@ -131,10 +133,6 @@ function throughputView(throughput: Throughput): Json {
     dead: throughput.dead,
     cancelled: throughput.cancelled,
   };
-}
-
-function processingBy(job: Job): string | null {
-  return job.worker;
 }
 
 function isHeld(state: JobState): boolean {

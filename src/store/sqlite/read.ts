@@ -80,6 +80,8 @@ export function prepareRead(connection: Connection) {
         error: errorFromText(row["error"] as string)!,
         exitCode: row["exit_code"] as number | null,
         signal: row["signal"] as string | null,
+        stdoutBytes: row["stdout_bytes"] as number | null,
+        stderrBytes: row["stderr_bytes"] as number | null,
       })),
 
     output({ seq, token, stream, afterChunk = 0 }: OutputQuery): StoredChunk[] {

@@ -2,8 +2,7 @@
 import type { AttemptError } from "../../job/job.ts";
 import { reapedDueAtMs } from "../../job/outcome.ts";
 import { type JobEvent, LEASED_STATES, TRANSITIONS } from "../../job/state.ts";
-import { quoteStates } from "../guard.ts";
-import { fromStates, targetState } from "../guard.ts";
+import { fromStates, quoteStates, targetState } from "../guard.ts";
 import type { ReapedJob, ReapRequest } from "../store.ts";
 import type { Connection, Row, Statement } from "./connection.ts";
 import { errorToText } from "./rows.ts";
@@ -74,6 +73,8 @@ export function prepareReap(connection: Connection, insertAttempt: Statement) {
         nowMs,
         "failed",
         error,
+        null,
+        null,
         null,
         null,
       );

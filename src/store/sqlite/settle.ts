@@ -53,7 +53,7 @@ export function prepareSettle(connection: Connection) {
   const abort = endOne("abort", "finished_at = ?");
   const insertAttempt = connection.prepare(
     "INSERT INTO attempts (seq, token, attempt, worker, started_at, finished_at, outcome, error, " +
-      "exit_code, signal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "exit_code, signal, stdout_bytes, stderr_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
   const insertOutput = connection.prepare(
     "INSERT INTO output (seq, token, stream, bytes) VALUES (?, ?, ?, ?)",
@@ -139,6 +139,8 @@ export function prepareSettle(connection: Connection) {
       errorToText(error),
       outcome.exit?.exitCode ?? null,
       outcome.exit?.signal ?? null,
+      outcome.exit?.stdoutBytes ?? null,
+      outcome.exit?.stderrBytes ?? null,
     );
     return true;
   }

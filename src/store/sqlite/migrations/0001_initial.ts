@@ -57,6 +57,8 @@ CREATE TABLE attempts (
   error TEXT NOT NULL,
   exit_code INTEGER,
   signal TEXT,
+  stdout_bytes INTEGER,
+  stderr_bytes INTEGER,
   PRIMARY KEY (seq, token)
 ) STRICT, WITHOUT ROWID;
 

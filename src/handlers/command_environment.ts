@@ -1,0 +1,44 @@
+/**
+ * The environment of a command: what it needs to run and what was asked for, never the rest of the
+ * server's, which may hold secrets.
+ */
+import type { LeasedJob } from "../job/job.ts";
+import { MARK_VARIABLE } from "../lib/kill.ts";
+
+/** Passed on when they are set. */
+const BASIC = [
+  "PATH",
+  "HOME",
+  "USER",
+  "LOGNAME",
+  "SHELL",
+  "LANG",
+  "LANGUAGE",
+  "TZ",
+  "TMPDIR",
+  "TERM",
+];
+
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export function commandEnvironment(
+  job: LeasedJob,
+  mark: string,
+  passEnv: readonly string[],
+): Record<string, string> {
+  const passed: Record<string, string> = { PATH: DEFAULT_PATH };
+  const all = Deno.env.toObject();
+  const passesAll = passEnv.includes("*");
+  for (const [name, value] of Object.entries(all)) {
+    const isBasic = BASIC.includes(name) || name.startsWith("LC_");
+    const isAsked = passEnv.includes(name) || (passesAll && !name.startsWith("QUEUECTL_"));
+    if (isBasic || isAsked) passed[name] = value;
+  }
+  return {
+    ...passed,
+    QUEUECTL_JOB_ID: job.id,
+    QUEUECTL_ATTEMPT: String(job.attempts + 1),
+    QUEUECTL_QUEUE: job.queue,
+    [MARK_VARIABLE]: mark,
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * Who a process is, so that another one on the same machine can tell whether it still lives. Where
+ * that cannot be known (another machine, another container, no /proc) the answer is "perhaps", and
+ * only the lease decides.
+ */
+
+/**
+ * Names this machine, this boot and this process namespace: process ids can be compared only where
+ * all three agree.
+ */
+export function thisHost(): string {
+  const bootId = readText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
+  let namespace = "";
+  try {
+    namespace = Deno.readLinkSync("/proc/self/ns/pid");
+  } catch { /* not Linux, or not allowed */ }
+  return `${Deno.hostname()}/${bootId}/${namespace}`;
+}
+
+/**
+ * When a process started, in the kernel's clock ticks since boot; it tells a reused process id from
+ * the first one. Empty where it cannot be known. Source: proc(5), /proc/pid/stat, field 22.
+ */
+export function processStart(pid: number): string {
+  return statFields(pid)?.[19] ?? "";
+}
+
+/** False only when it is certain that the process has ended. */
+export function mayBeAlive(pid: number, start: string): boolean {
+  if (start === "") return true;
+  const fields = statFields(pid);
+  if (fields === null) return false;
+  const [state] = fields;
+  return fields[19] === start && state !== "Z" && state !== "X";
+}
+
+/** The fields of /proc/pid/stat from the third (state) on; null: no such process. */
+function statFields(pid: number): string[] | null {
+  const stat = readText(`/proc/${pid}/stat`);
+  // The second field is the name in parentheses, which may itself hold spaces and parentheses.
+  return stat === null ? null : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+function readText(path: string): string | null {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * The one claimer of a process. Claims due jobs for the workers that are free, hands them out, and
+ * settles what comes back: outcomes, claims and the submits of the same turn share one commit.
+ * Knows when to look for jobs; never looks in a loop.
+ *
+ * Invariant: an outcome is kept and its lease renewed until the store has taken it or refused it.
+ */
+import type { BackoffPolicy } from "../job/backoff.ts";
+import { StoreUnavailableError } from "../job/errors.ts";
+import type { Lease, LeasedJob } from "../job/job.ts";
+import { type AttemptEnd, decideOutcome, type Outcome } from "../job/outcome.ts";
+import { TRANSITIONS } from "../job/state.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { EventBus } from "../queue/events.ts";
+import type { EndedAttempt, JobStore } from "../store/store.ts";
+import type { AttemptReport } from "../worker/protocol.ts";
+import type { Slot } from "./slot.ts";
+
+export interface DispatcherOptions {
+  readonly store: JobStore;
+  readonly events: EventBus;
+  readonly clock: Clock;
+  readonly holder: string;
+  readonly leaseMs: number;
+  readonly backoff: BackoffPolicy;
+  /** How many jobs of a kind may go to a worker at once. */
+  readonly chunk: Readonly<Record<string, number>>;
+  readonly slots: readonly Slot[];
+  /** Called before jobs go to a worker. */
+  readonly beforeGive: (jobs: readonly LeasedJob[]) => void;
+}
+
+/** Payload bytes that go to a worker at once. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Timers are cut to this, so that a change of the clock is noticed. */
+const LONGEST_TIMER_MS = 1_000;
+
+/** While the store cannot be used. */
+const RETRY_MS = 500;
+
+interface Ended extends EndedAttempt {
+  readonly job: LeasedJob;
+  readonly worker: string;
+  readonly durationMs: number;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  /** Whether due jobs may be there. */
+  #mayBeDue = true;
+  #isClaiming = false;
+  #isStopped = false;
+  #nextDueAtMs: number | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isStoreDown = false;
+  /** Ended attempts that the store has not taken yet. */
+  readonly #unsettled = new Set<Ended>();
+  readonly #settling = new Set<Promise<void>>();
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Something may have become due: a job was added, a worker became free, time has passed. */
+  wake(): void {
+    this.#mayBeDue = true;
+    this.tryClaim();
+  }
+
+  /** Stops claiming. What runs goes on. */
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Claims if a worker is free and jobs may be due. */
+  tryClaim(): void {
+    if (this.#isStopped || this.#isClaiming || !this.#mayBeDue) return;
+    if (!this.#options.slots.some((slot) => slot.isHungry)) return;
+    this.#claim();
+  }
+
+  async #claim(): Promise<void> {
+    const { store, holder, leaseMs, chunk, clock, slots } = this.#options;
+    this.#isClaiming = true;
+    try {
+      const claim = await store.claim(() => {
+        // Whoever wakes the dispatcher after this moment is not answered by this claim.
+        this.#mayBeDue = false;
+        const nowMs = clock();
+        const hungry = this.#isStopped ? [] : slots.filter((slot) => slot.isHungry);
+        // Idle ones first, so that a lone job never waits behind others.
+        hungry.sort((one, other) => Number(other.isIdle) - Number(one.isIdle));
+        return {
+          holder,
+          nowMs,
+          leaseExpiresAtMs: nowMs + leaseMs,
+          slots: hungry.map((slot) => slot.label),
+          chunk,
+          chunkBytes: CHUNK_BYTES,
+        };
+      });
+      this.#storeAnswered();
+      if (claim.isMoreDue) this.#mayBeDue = true;
+      for (const { worker, jobs } of claim.slots) this.#give(worker, jobs);
+      this.#expectDue(claim.nextDueAtMs);
+    } catch (error) {
+      this.#storeFailed(error);
+      this.#mayBeDue = true;
+      this.#setTimer(RETRY_MS);
+    } finally {
+      this.#isClaiming = false;
+    }
+    this.tryClaim();
+  }
+
+  #give(worker: string, jobs: readonly LeasedJob[]): void {
+    const { slots, events, beforeGive } = this.#options;
+    const slot = slots.find(({ label }) => label === worker)!;
+    if (!slot.isAlive) {
+      // It died while the claim was on its way.
+      this.release(slot, jobs);
+      return;
+    }
+    beforeGive(jobs);
+    slot.give(jobs);
+    for (const { id, queue, kind, attempts } of jobs) {
+      events.emit({
+        type: "job.started",
+        jobId: id,
+        queue,
+        kind,
+        worker,
+        attempt: attempts + 1,
+      });
+    }
+  }
+
+  /** Attempts that a worker reports as over. */
+  report(slot: Slot, reports: readonly AttemptReport[]): void {
+    const batch: Ended[] = [];
+    for (const report of reports) {
+      const inHand = slot.take(report);
+      if (inHand === undefined) continue;
+      const outcome = this.#decide(report.end, inHand.job);
+      batch.push({ ...ended(inHand.job, slot, outcome, report.durationMs), output: report.output });
+    }
+    this.#settleAll(slot, batch);
+    this.tryClaim();
+  }
+
+  /** The worker died with these jobs in hand: one was running, the others come back unharmed. */
+  reportDeath(slot: Slot, jobs: readonly LeasedJob[], end: AttemptEnd): void {
+    const running = slot.runningSeq;
+    this.#settleAll(
+      slot,
+      jobs.map((job) => {
+        const outcome = job.seq === running
+          ? this.#decide(end, job)
+          : { event: "release" } as const;
+        return ended(job, slot, outcome, 0);
+      }),
+    );
+    this.wake();
+  }
+
+  /** Gives jobs back without costing them an attempt. */
+  release(slot: Slot, jobs: readonly LeasedJob[]): void {
+    this.#settleAll(slot, jobs.map((job) => ended(job, slot, { event: "release" }, 0)));
+  }
+
+  #decide(end: AttemptEnd, job: LeasedJob): Outcome {
+    const { clock, backoff } = this.#options;
+    return decideOutcome(end, job, { nowMs: clock(), backoff });
+  }
+
+  /** Writes ended attempts down; keeps trying while the store cannot be used. */
+  #settleAll(slot: Slot, batch: readonly Ended[]): void {
+    if (batch.length === 0) return;
+    for (const one of batch) this.#unsettled.add(one);
+    const settling = this.#settle(slot, batch).finally(() => this.#settling.delete(settling));
+    this.#settling.add(settling);
+  }
+
+  async #settle(slot: Slot, batch: readonly Ended[]): Promise<void> {
+    const { store, holder, clock, events } = this.#options;
+    while (true) {
+      try {
+        const settled = await store.settle(batch, holder, clock());
+        this.#storeAnswered();
+        for (const [index, one] of batch.entries()) {
+          this.#unsettled.delete(one);
+          if (settled[index] === "settled") this.#announce(one);
+          else events.emit({ type: "lease.lost", jobId: one.job.id, worker: slot.label });
+        }
+        return;
+      } catch (error) {
+        this.#storeFailed(error);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  #announce({ job, worker, outcome, durationMs }: Ended): void {
+    const { events } = this.#options;
+    if (outcome.event === "fail") this.#expectDue(outcome.dueAtMs);
+    if (outcome.event === "release") this.#mayBeDue = true;
+    events.emit({
+      type: "job.ended",
+      jobId: job.id,
+      queue: job.queue,
+      kind: job.kind,
+      worker,
+      attempt: job.attempts + 1,
+      event: outcome.event,
+      state: TRANSITIONS[outcome.event].to,
+      durationMs,
+      error: "error" in outcome ? outcome.error : undefined,
+      dueAtMs: outcome.event === "fail" ? outcome.dueAtMs : undefined,
+    });
+  }
+
+  /** Leases whose outcomes wait for the store: they must be renewed too. */
+  unsettledLeases(): Lease[] {
+    return [...this.#unsettled].map(({ seq, token }) => ({ seq, token }));
+  }
+
+  /** Resolves when every outcome so far has been taken or refused. */
+  async settled(): Promise<void> {
+    while (this.#settling.size > 0) await Promise.all(this.#settling);
+  }
+
+  #expectDue(atMs: number | null): void {
+    if (atMs === null) return;
+    this.#nextDueAtMs = Math.min(this.#nextDueAtMs ?? atMs, atMs);
+    this.#setTimer(this.#nextDueAtMs - this.#options.clock());
+  }
+
+  #setTimer(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#isStopped) return;
+    const cutMs = Math.max(0, Math.min(delayMs, LONGEST_TIMER_MS));
+    this.#timer = setTimeout(() => this.#onTimer(), cutMs);
+  }
+
+  #onTimer(): void {
+    const nowMs = this.#options.clock();
+    if (this.#nextDueAtMs !== null && this.#nextDueAtMs > nowMs) {
+      this.#setTimer(this.#nextDueAtMs - nowMs);
+      if (this.#mayBeDue) this.tryClaim();
+      return;
+    }
+    this.#nextDueAtMs = null;
+    this.wake();
+  }
+
+  #storeFailed(error: unknown): void {
+    // Anything else is a broken invariant, and must not be hidden by trying again.
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    if (this.#isStoreDown) return;
+    this.#isStoreDown = true;
+    this.#options.events.emit({ type: "store.unavailable", message: error.message });
+  }
+
+  #storeAnswered(): void {
+    if (!this.#isStoreDown) return;
+    this.#isStoreDown = false;
+    this.#options.events.emit({ type: "store.available" });
+  }
+}
+
+function ended(job: LeasedJob, slot: Slot, outcome: Outcome, durationMs: number): Ended {
+  return { seq: job.seq, token: job.token, outcome, job, worker: slot.label, durationMs };
+}

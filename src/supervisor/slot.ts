@@ -1,0 +1,118 @@
+/**
+ * One worker as the supervisor sees it: the thread, the jobs in its hands, its signs of life. Owns
+ * the thread; what its messages mean is decided by the owner of the slot.
+ */
+import type { Lease, LeasedJob } from "../job/job.ts";
+import type { AbortReason, FromWorker, ToWorker } from "../worker/protocol.ts";
+
+export type WorkerInit = Omit<Extract<ToWorker, { type: "init" }>, "type" | "running">;
+
+/** A job in the hands of a worker. */
+export interface JobInHand {
+  readonly job: LeasedJob;
+  /** Of the command that runs it now. */
+  pgid: number | null;
+}
+
+export interface SlotEvents {
+  onMessage(slot: Slot, message: FromWorker): void;
+  onCrash(slot: Slot, message: string): void;
+}
+
+/** With more jobs than this in hand, a worker needs no further chunk. */
+const CHUNKS_IN_HAND = 2;
+
+export class Slot {
+  readonly inHand = new Map<number, JobInHand>();
+  /** By `performance.now()`. */
+  lastBeatMs = 0;
+  startedAtMs = 0;
+  restarts = 0;
+  /** Deaths since it last finished a job: the pause before a new thread grows with them. */
+  deathsInARow = 0;
+  #worker: Worker | null = null;
+  #isReady = false;
+  #running = new Float64Array(new SharedArrayBuffer(8));
+  #chunks: number[] = [];
+
+  constructor(readonly label: string, readonly events: SlotEvents) {}
+
+  start(init: WorkerInit, nowMs: number): void {
+    const url = new URL("../worker/thread.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module", name: this.label });
+    const buffer = new SharedArrayBuffer(8);
+    this.#worker = worker;
+    this.#running = new Float64Array(buffer);
+    this.lastBeatMs = performance.now();
+    this.startedAtMs = nowMs;
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (worker !== this.#worker) return;
+      this.lastBeatMs = performance.now();
+      if (data.type === "ready") this.#isReady = true;
+      if (data.type === "crashed") this.events.onCrash(this, data.message);
+      else this.events.onMessage(this, data);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      if (worker === this.#worker) this.events.onCrash(this, event.message);
+    };
+    this.#send({ ...init, type: "init", running: buffer });
+  }
+
+  get isAlive(): boolean {
+    return this.#worker !== null;
+  }
+
+  /** Whether it can be given a job, or one more chunk of trivial ones while it counts the last. */
+  get isHungry(): boolean {
+    if (!this.#isReady || this.#chunks.length >= CHUNKS_IN_HAND) return false;
+    return this.inHand.size === 0 || this.#chunks.every((size) => size > 1);
+  }
+
+  get isIdle(): boolean {
+    return this.inHand.size === 0;
+  }
+
+  /** The job that the thread is running at this moment, even if it has died. */
+  get runningSeq(): number | null {
+    return this.#running[0] || null;
+  }
+
+  give(jobs: readonly LeasedJob[]): void {
+    for (const job of jobs) this.inHand.set(job.seq, { job, pgid: null });
+    this.#chunks.push(jobs.length);
+    this.#send({ type: "run", jobs });
+  }
+
+  /** Takes an ended job out of its hands; undefined when it was not there under this lease. */
+  take({ seq, token }: Lease): JobInHand | undefined {
+    const found = this.inHand.get(seq);
+    if (found === undefined || found.job.token !== token) return undefined;
+    this.inHand.delete(seq);
+    // Jobs come back in the order in which they were given.
+    if (this.#chunks.length > 0 && --this.#chunks[0]! === 0) this.#chunks.shift();
+    return found;
+  }
+
+  abort(lease: Lease, reason: AbortReason): void {
+    if (this.inHand.get(lease.seq)?.job.token === lease.token) {
+      this.#send({ type: "abort", lease, reason });
+    }
+  }
+
+  /** Ends the thread and hands over what it had. */
+  terminate(): JobInHand[] {
+    const left = [...this.inHand.values()];
+    this.inHand.clear();
+    this.#chunks = [];
+    this.#isReady = false;
+    const worker = this.#worker;
+    this.#worker = null;
+    worker?.terminate();
+    return left;
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+}

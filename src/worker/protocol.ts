@@ -1,0 +1,52 @@
+/**
+ * The messages between the supervisor and a worker thread. Leases travel with everything, so that
+ * both sides can tell an old attempt from a new one.
+ */
+import type { HandlerSettings } from "../handlers/handler.ts";
+import type { Lease, LeasedJob, OutputChunk } from "../job/job.ts";
+import type { AttemptEnd } from "../job/outcome.ts";
+
+/** Probabilities from 0 to 1 that an attempt is made to go wrong, for tests. */
+export interface Faults {
+  readonly fail: number;
+  readonly crash: number;
+  readonly hang: number;
+}
+
+/** Why a running attempt is stopped. */
+export type AbortReason = "cancel" | "shutdown" | "lease-lost";
+
+export type ToWorker =
+  /** The first message. */
+  | {
+    readonly type: "init";
+    /** Names the process: children are marked with it. */
+    readonly holder: string;
+    readonly heartbeatMs: number;
+    readonly settings: HandlerSettings;
+    readonly faults: Faults;
+    /** One Float64: the `seq` of the job that runs now, 0 when none does. Outlives the thread. */
+    readonly running: SharedArrayBuffer;
+  }
+  | { readonly type: "run"; readonly jobs: readonly LeasedJob[] }
+  | { readonly type: "abort"; readonly lease: Lease; readonly reason: AbortReason };
+
+/** An attempt that is over. */
+export interface AttemptReport extends Lease {
+  readonly end: AttemptEnd;
+  readonly durationMs: number;
+  /** Output that was not sent before. */
+  readonly output?: readonly OutputChunk[];
+}
+
+export type FromWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "beat" }
+  /** The handler of a job that takes longer than a moment has begun. */
+  | { readonly type: "begun"; readonly lease: Lease }
+  | { readonly type: "output"; readonly lease: Lease; readonly chunks: readonly OutputChunk[] }
+  /** The process group of the attempt's command; null: it is gone. */
+  | { readonly type: "group"; readonly lease: Lease; readonly pgid: number | null }
+  | { readonly type: "ended"; readonly attempts: readonly AttemptReport[] }
+  /** The thread is about to die of this. */
+  | { readonly type: "crashed"; readonly message: string };

@@ -1,0 +1,119 @@
+/**
+ * The entry of a worker thread. Takes leased jobs, runs one after the other, gives signs of life,
+ * reports how attempts ended. Holds no database connection; decides nothing about retries.
+ */
+/// <reference lib="deno.worker" />
+import { HANDLERS } from "../handlers/registry.ts";
+import type { LeasedJob, OutputStream } from "../job/job.ts";
+import { OutputBuffer } from "./output_buffer.ts";
+import type { AbortReason, AttemptReport, FromWorker, ToWorker } from "./protocol.ts";
+import { AttemptAborted, endOfAborted, runAttempt } from "./run_attempt.ts";
+
+type Init = Extract<ToWorker, { type: "init" }>;
+
+const waiting: LeasedJob[] = [];
+/** Attempts that were aborted before they began, by `seq`. */
+const abortedEarly = new Map<number, AbortReason>();
+let init: Init;
+let running: Float64Array;
+let current: { job: LeasedJob; controller: AbortController } | null = null;
+let isRunning = false;
+
+function post(message: FromWorker): void {
+  self.postMessage(message);
+}
+
+self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  switch (data.type) {
+    case "init":
+      init = data;
+      running = new Float64Array(data.running);
+      setInterval(() => post({ type: "beat" }), data.heartbeatMs);
+      post({ type: "ready" });
+      return;
+    case "run":
+      waiting.push(...data.jobs);
+      if (!isRunning) runWaiting();
+      return;
+    case "abort": {
+      const { seq, token } = data.lease;
+      if (current?.job.seq === seq && current.job.token === token) {
+        current.controller.abort(new AttemptAborted(data.reason));
+      } else if (waiting.some((job) => job.seq === seq && job.token === token)) {
+        abortedEarly.set(seq, data.reason);
+      }
+      return;
+    }
+  }
+};
+
+// The last words of a thread, so that the supervisor need not wait for missing heartbeats.
+self.addEventListener("error", (event) => {
+  event.preventDefault();
+  die(event.error ?? event.message);
+});
+self.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  die(event.reason);
+});
+
+function die(error: unknown): void {
+  post({ type: "crashed", message: error instanceof Error ? error.message : String(error) });
+  self.close();
+}
+
+async function runWaiting(): Promise<void> {
+  isRunning = true;
+  /** Attempts that ended in this turn: reported together. */
+  let ended: AttemptReport[] = [];
+  const report = () => {
+    if (ended.length > 0) post({ type: "ended", attempts: ended });
+    ended = [];
+  };
+  for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+    const { seq, token } = job;
+    const reason = abortedEarly.get(seq);
+    if (reason !== undefined) {
+      abortedEarly.delete(seq);
+      ended.push({ seq, token, end: endOfAborted(reason, job), durationMs: 0 });
+      continue;
+    }
+    running[0] = seq;
+    const startedMs = performance.now();
+    const controller = new AbortController();
+    current = { job, controller };
+    const output = new OutputBuffer((chunks) =>
+      post({ type: "output", lease: { seq, token }, chunks })
+    );
+    let end = runAttempt(job, {
+      handler: HANDLERS.get(job.kind),
+      controller,
+      context: {
+        holder: init.holder,
+        settings: init.settings,
+        writeOutput: (stream: OutputStream, bytes: Uint8Array) => output.write(stream, bytes),
+        setProcessGroup: (pgid: number | null) =>
+          post({ type: "group", lease: { seq, token }, pgid }),
+      },
+      faults: init.faults,
+      random: Math.random,
+    });
+    if (end instanceof Promise) {
+      report();
+      post({ type: "begun", lease: { seq, token } });
+      end = await end;
+    }
+    running[0] = 0;
+    current = null;
+    const rest = output.close();
+    ended.push({
+      seq,
+      token,
+      end,
+      durationMs: performance.now() - startedMs,
+      ...(rest.length > 0 ? { output: rest } : {}),
+    });
+  }
+  report();
+  isRunning = false;
+}
