@@ -1,0 +1,185 @@
+/**
+ * Reads request bodies within limits of size and time. Owns those limits; knows no content type.
+ *
+ * Invariant: never holds more than the limit, and never returns a body that is shorter than the
+ * sender announced.
+ */
+import { MalformedInputError, TooLargeError } from "../job/errors.ts";
+import { RequestError } from "./problem.ts";
+
+/** A body that is not larger than this comes in one piece, which is faster than in many. */
+const WHOLE_BYTES = 256 * 1024;
+
+/** How much of a refused body is still taken off the wire, so that its sender reads the answer. */
+const DISCARD_BYTES = 32 * 1024 * 1024;
+const DISCARD_MS = 5_000;
+
+export interface BodyReaderOptions {
+  /** Without a new byte for this long, a body is given up. */
+  readonly stallMs: number;
+  /** The slowest average that is put up with, once a body takes longer than `stallMs`. */
+  readonly leastBytesPerS: number;
+}
+
+/** A body that is being read. */
+interface Reading {
+  readonly startedAtMs: number;
+  progressAtMs: number;
+  bytes: number;
+  giveUp(error: RequestError): void;
+}
+
+export class BodyReader {
+  readonly #options: BodyReaderOptions;
+  readonly #readings = new Set<Reading>();
+  /** One timer for all bodies: a timer for each would cost more than reading a small one. */
+  #timer: ReturnType<typeof setInterval> | null = null;
+
+  constructor(options: BodyReaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The body's bytes.
+   *
+   * @throws {TooLargeError} for more than `limitBytes`: without reading when the length was
+   * announced, else as soon as the limit is passed.
+   * @throws {RequestError} when the body stalls. {@link MalformedInputError} when it is cut off.
+   */
+  read(request: Request, limitBytes: number): Promise<Uint8Array> {
+    const announced = announcedBytes(request.headers);
+    if (announced !== null && announced > limitBytes) {
+      return Promise.reject(tooLarge(limitBytes, `${announced} bytes were announced`));
+    }
+    if (announced === 0) return Promise.resolve(new Uint8Array());
+    return new Promise((resolve, reject) => {
+      const nowMs = performance.now();
+      const reading: Reading = {
+        startedAtMs: nowMs,
+        progressAtMs: nowMs,
+        bytes: 0,
+        giveUp: reject,
+      };
+      this.#watch(reading);
+      const bytes = announced !== null && announced <= WHOLE_BYTES
+        ? readWhole(request)
+        : readPieces(request, limitBytes, reading);
+      bytes.then((body) => {
+        this.#readings.delete(reading);
+        if (announced === null || body.length === announced) resolve(body);
+        else reject(cutOff(`after ${body.length} of ${announced} bytes`));
+      }, (error) => {
+        this.#readings.delete(reading);
+        reject(error instanceof TooLargeError ? error : cutOff("before it was complete"));
+      });
+    });
+  }
+
+  /** Stops watching. Bodies that are still being read are left to their connections. */
+  close(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    this.#readings.clear();
+  }
+
+  #watch(reading: Reading): void {
+    this.#readings.add(reading);
+    const everyMs = Math.min(1_000, this.#options.stallMs / 4);
+    this.#timer ??= setInterval(() => this.#giveUpStalled(performance.now()), everyMs);
+  }
+
+  #giveUpStalled(nowMs: number): void {
+    if (this.#readings.size === 0) return this.close();
+    const { stallMs, leastBytesPerS } = this.#options;
+    for (const reading of this.#readings) {
+      const budgetMs = stallMs + reading.bytes / leastBytesPerS * 1_000;
+      const isStalled = nowMs - reading.progressAtMs > stallMs ||
+        nowMs - reading.startedAtMs > budgetMs;
+      if (!isStalled) continue;
+      this.#readings.delete(reading);
+      const limit = `${stallMs / 1_000} s, or less than ${leastBytesPerS} bytes a second`;
+      const detail = `the body was given up: nothing came for ${limit}`;
+      // The rest of the body, should it come, must not be taken for the next request.
+      reading.giveUp(new RequestError("request-timeout", detail, { connection: "close" }));
+    }
+  }
+}
+
+/**
+ * Takes a refused body off the wire, up to a limit of bytes and time, while the answer is already
+ * on its way: a sender that finds its connection reset in the middle of sending never reads why.
+ */
+export function discardBody(request: Request): void {
+  if (request.body === null || request.bodyUsed) return;
+  void discard(request.body.getReader());
+}
+
+async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  const deadlineMs = performance.now() + DISCARD_MS;
+  const timer = setTimeout(() => reader.cancel().catch(() => {}), DISCARD_MS);
+  try {
+    let bytes = 0;
+    while (bytes <= DISCARD_BYTES && performance.now() < deadlineMs) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      bytes += value.length;
+    }
+    await reader.cancel();
+  } catch {
+    // The connection is gone, or the runtime has taken the body back: nothing is left to discard.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readWhole(request: Request): Promise<Uint8Array> {
+  return new Uint8Array(await request.arrayBuffer());
+}
+
+async function readPieces(
+  request: Request,
+  limitBytes: number,
+  reading: Reading,
+): Promise<Uint8Array> {
+  if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader();
+  const pieces: Uint8Array[] = [];
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    reading.bytes += value.length;
+    reading.progressAtMs = performance.now();
+    if (reading.bytes > limitBytes) {
+      void discard(reader);
+      throw tooLarge(limitBytes, "more came");
+    }
+    pieces.push(value);
+  }
+  return join(pieces, reading.bytes);
+}
+
+function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!;
+  const joined = new Uint8Array(length);
+  let offset = 0;
+  for (const piece of pieces) {
+    joined.set(piece, offset);
+    offset += piece.length;
+  }
+  return joined;
+}
+
+/** The announced length; null for a body in chunks. */
+function announcedBytes(headers: Headers): number | null {
+  const length = headers.get("content-length");
+  if (length !== null) return Number(length);
+  return headers.has("transfer-encoding") ? null : 0;
+}
+
+function tooLarge(limitBytes: number, found: string): TooLargeError {
+  return new TooLargeError(`expected a body of at most ${limitBytes} bytes, but ${found}`);
+}
+
+function cutOff(when: string): MalformedInputError {
+  return new MalformedInputError(`the body was cut off ${when}`);
+}

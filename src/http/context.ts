@@ -1,0 +1,44 @@
+/**
+ * What a request's handler gets. Owns these shapes only; knows no handler, so that handlers and the
+ * route table can both import it.
+ */
+import type { Settings } from "../config/settings.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { BodyReader } from "./body.ts";
+
+/** What lives as long as the server. */
+export interface Services {
+  readonly queue: Queue;
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly bodies: BodyReader;
+  readonly version: string;
+  /** On the clock of `performance.now()`. */
+  readonly startedAtMs: number;
+  readonly isDraining: () => boolean;
+}
+
+/** One request, matched to its route. */
+export interface Call {
+  readonly request: Request;
+  readonly services: Services;
+  /** The values of the pattern's `{names}`, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  /** What follows the `?`; empty when there is none. */
+  readonly query: string;
+}
+
+/** Answers a request. What it throws becomes a problem: see `problem.ts`. */
+export type Handler = (call: Call) => Response | Promise<Response>;
+
+/** What a token must allow for a route to answer; `open` routes ask for no token. */
+export type Scope = "open" | "read" | "submit" | "admin";
+
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Segments between slashes; `{name}` stands for any one segment. */
+  readonly path: string;
+  readonly handler: Handler;
+  readonly scope: Scope;
+}

@@ -1,0 +1,27 @@
+/** Every path that the API answers, in one table. To add an endpoint, add a handler and a row. */
+import type { Route } from "./context.ts";
+import { cancelJob, deleteJob, getJob, getStatus, requeueJob } from "./routes/job.ts";
+import { getHealth, getReady } from "./routes/health.ts";
+import { listJobs } from "./routes/list.ts";
+import { getOutput } from "./routes/output.ts";
+import { getResult } from "./routes/result.ts";
+import { getQueues, getStats, getWorkers } from "./routes/stats.ts";
+import { postBatch, postJob } from "./routes/submit.ts";
+
+export const ROUTES: readonly Route[] = [
+  { method: "POST", path: "/jobs", handler: postJob, scope: "submit" },
+  { method: "POST", path: "/jobs/batch", handler: postBatch, scope: "submit" },
+  { method: "GET", path: "/jobs", handler: listJobs, scope: "read" },
+  { method: "GET", path: "/jobs/{id}", handler: getJob, scope: "read" },
+  { method: "GET", path: "/jobs/{id}/status", handler: getStatus, scope: "read" },
+  { method: "GET", path: "/jobs/{id}/result", handler: getResult, scope: "read" },
+  { method: "GET", path: "/jobs/{id}/output", handler: getOutput, scope: "read" },
+  { method: "POST", path: "/jobs/{id}/cancel", handler: cancelJob, scope: "admin" },
+  { method: "POST", path: "/jobs/{id}/requeue", handler: requeueJob, scope: "admin" },
+  { method: "DELETE", path: "/jobs/{id}", handler: deleteJob, scope: "admin" },
+  { method: "GET", path: "/stats", handler: getStats, scope: "read" },
+  { method: "GET", path: "/queues", handler: getQueues, scope: "read" },
+  { method: "GET", path: "/workers", handler: getWorkers, scope: "read" },
+  { method: "GET", path: "/healthz", handler: getHealth, scope: "open" },
+  { method: "GET", path: "/readyz", handler: getReady, scope: "open" },
+];

@@ -1,0 +1,36 @@
+/** What a job's command has printed. */
+import { JobNotFoundError } from "../../job/errors.ts";
+import type { OutputStream } from "../../job/job.ts";
+import { joinOutput } from "../../queue/queue.ts";
+import type { Call } from "../context.ts";
+import { SECURITY_HEADERS } from "../headers.ts";
+import { parseQuery, wholeNumber } from "../query.ts";
+import { findJob } from "./job.ts";
+
+const PARAMETERS = {
+  stream: (text: string): { value: OutputStream } | { expected: string } =>
+    text === "stdout" || text === "stderr"
+      ? { value: text }
+      : { expected: "expected stdout or stderr" },
+  attempt: wholeNumber(1, 1_000_000),
+};
+
+/** The bytes as they came, of the last attempt unless another is asked for. */
+export async function getOutput(call: Call): Promise<Response> {
+  const { queue } = call.services;
+  const { stream = "stdout", attempt } = parseQuery(call.query, PARAMETERS);
+  const job = await findJob(call);
+  const output = await queue.output(job, { attempt, stream });
+  if (output === null && attempt !== undefined) {
+    throw new JobNotFoundError(`${job.id}, attempt ${attempt}`);
+  }
+  const bytes = output === null ? new Uint8Array() : joinOutput(output.chunks, stream);
+  const printed = output?.attempt[stream === "stdout" ? "stdoutBytes" : "stderrBytes"] ?? 0;
+  return new Response(bytes as Uint8Array<ArrayBuffer>, {
+    headers: {
+      "content-type": "text/plain; charset=utf-8",
+      ...SECURITY_HEADERS,
+      ...(printed > bytes.length ? { "x-output-truncated": "true" } : undefined),
+    },
+  });
+}
