@@ -21,7 +21,7 @@ const TEXTS = ["README.md", "CHANGELOG.md", "LICENSE", "src/job", "src/lib"];
 /** Quick retries, and enough pretended work to see something move. */
 const SERVE_OPTIONS = [
   "--allow-commands",
-  ...["--backoff-base", "0.3", "--workers", "2", "--simulated-work", "150ms"],
+  ...["--backoff-base", "0.7", "--workers", "2", "--simulated-work", "400ms"],
 ];
 const POLL_MS = 100;
 /** All jobs must have finished by then. */
@@ -250,7 +250,7 @@ async function reportDead(
     const stderr = await api.output(id, "stderr");
     console.log(`  job       ${id}\n  command   ${shown(example?.command ?? "?")}`);
     console.log(`  attempts  ${statuses.get(id)?.attempts}`);
-    console.log(`  error     ${typeof error === "string" ? error : JSON.stringify(error)}`);
+    console.log(`  error     ${error}`);
     console.log(`  stderr    ${stderr.trim()}`);
     if (!example?.stderr?.test(stderr)) {
       problems.push(`job ${id}: unexpected stderr ${JSON.stringify(stderr)}`);

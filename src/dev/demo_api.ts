@@ -14,7 +14,7 @@ export interface JobStatus {
 export interface JobResult extends JobStatus {
   /** Of an uploaded text. */
   readonly characters?: number;
-  readonly error?: unknown;
+  readonly error?: string | null;
 }
 
 const REQUEST_LIMIT_MS = 10_000;

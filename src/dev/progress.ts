@@ -12,7 +12,8 @@ export interface Progress {
   readonly waiting: number;
 }
 
-const BAR_WIDTH = 24;
+/** The whole line must fit into 80 columns, or redrawing it would not work. */
+const BAR_WIDTH = 16;
 /** Without a terminal, the least time between two lines. */
 const PLAIN_INTERVAL_MS = 500;
 
@@ -37,15 +38,15 @@ export class ProgressLine {
   }
 }
 
-/** `[######------------------]  4 of 16 finished: 4 done, 0 dead, 2 running, …`. */
+/** `[####------------]  6/22  5 done  1 dead  2 running  1 to retry  13 waiting`. */
 export function progressText({ done, dead, running, retrying, waiting }: Progress): string {
   const finished = done + dead;
   const total = finished + running + retrying + waiting;
   const filled = total === 0 ? 0 : Math.floor(BAR_WIDTH * finished / total);
   const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
-  const count = String(finished).padStart(String(total).length);
-  return `[${bar}] ${count} of ${total} finished: ${done} done, ${dead} dead, ${running} running, ` +
-    `${retrying} to retry, ${waiting} waiting`;
+  const count = `${String(finished).padStart(String(total).length)}/${total}`;
+  return `[${bar}] ${count}  ${done} done  ${dead} dead  ${running} running  ` +
+    `${retrying} to retry  ${waiting} waiting`;
 }
 
 function write(text: string): void {

@@ -7,12 +7,13 @@
  * and dropped, so that a command that prints gigabytes neither blocks nor fills the memory.
  */
 import { LIMITS, type OutputStream } from "../job/job.ts";
-import type { CommandExit } from "../job/outcome.ts";
+import type { AttemptEnd, CommandExit } from "../job/outcome.ts";
 import { describe } from "../job/parse.ts";
 import { BoundedReader } from "./bounded_reader.ts";
 import { commandEnvironment } from "./command_environment.ts";
 import type { Handler } from "./handler.ts";
 import { killGroup, killMarked } from "../lib/kill.ts";
+import { inOwnGroup, isFindable } from "./process_group.ts";
 
 /** As stored: what to run and where. */
 interface CommandPayload {
@@ -38,24 +39,27 @@ export const command: Handler = {
 
   async run(job, context) {
     const { command, cwd } = JSON.parse(job.payload as string) as CommandPayload;
-    const [program, ...args] = typeof command === "string" ? ["/bin/sh", "-c", command] : command;
+    const words = typeof command === "string" ? ["/bin/sh", "-c", command] : command;
     const mark = `${context.holder}:${job.seq}:${job.token}`;
+    const env = commandEnvironment(job, mark, context.settings.passEnv);
+    const problem = findSpawnProblem(words[0]!, env["PATH"]!, cwd);
+    if (problem !== null) return spawnFailure(problem);
     const startedMs = performance.now();
+    const { program, args, detached } = inOwnGroup(words);
     let child: Deno.ChildProcess;
     try {
-      child = new Deno.Command(program!, {
+      child = new Deno.Command(program, {
         args,
         cwd: cwd ?? undefined,
         clearEnv: true,
-        env: commandEnvironment(job, mark, context.settings.passEnv),
+        env,
         stdin: "null",
         stdout: "piped",
         stderr: "piped",
-        detached: true,
+        detached,
       }).spawn();
     } catch (error) {
-      const message = explainSpawnError(error, program!, cwd);
-      return { type: "failed", error: { code: "spawn", message } };
+      return spawnFailure(error instanceof Error ? error.message : String(error));
     }
     context.setProcessGroup(child.pid);
     const stop = () => stopGroup(child, mark);
@@ -119,23 +123,23 @@ function findProblem(payload: unknown): string | null {
 
 /** Asks the group to end, and forces it after a while. */
 function stopGroup(child: Deno.ChildProcess, mark: string): void {
-  killGroup(child.pid, "SIGTERM");
+  killGroup(child.pid, "SIGTERM", { isLeaderAlive: true });
   const timer = setTimeout(() => {
-    killGroup(child.pid, "SIGKILL");
+    killGroup(child.pid, "SIGKILL", { isLeaderAlive: true });
     killMarked(mark);
   }, KILL_GRACE_MS);
   child.status.finally(() => clearTimeout(timer));
 }
 
-function explainSpawnError(error: unknown, program: string, cwd: string | null): string {
+/** Why the program cannot be started; null: nothing speaks against it. */
+function findSpawnProblem(program: string, path: string, cwd: string | null): string | null {
   if (cwd !== null && !isDirectory(cwd)) return `the directory ${cwd} does not exist`;
-  if (error instanceof Deno.errors.NotFound) {
-    return `there is no program ${JSON.stringify(program)}`;
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return `${JSON.stringify(program)} may not be executed`;
-  }
-  return error instanceof Error ? error.message : String(error);
+  if (isFindable(program, path, cwd ?? Deno.cwd())) return null;
+  return `there is no program ${JSON.stringify(program)}`;
+}
+
+function spawnFailure(message: string): AttemptEnd {
+  return { type: "failed", error: { code: "spawn", message } };
 }
 
 function isDirectory(path: string): boolean {

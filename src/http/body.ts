@@ -75,11 +75,18 @@ export class BodyReader {
     });
   }
 
-  /** Stops watching. Bodies that are still being read are left to their connections. */
+  /** Gives up every body that is still being read. */
   close(): void {
+    for (const { giveUp } of this.#readings) {
+      giveUp(new RequestError("draining", "the server is shutting down", { connection: "close" }));
+    }
+    this.#readings.clear();
+    this.#stopWatching();
+  }
+
+  #stopWatching(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    this.#readings.clear();
   }
 
   #watch(reading: Reading): void {
@@ -89,7 +96,7 @@ export class BodyReader {
   }
 
   #giveUpStalled(nowMs: number): void {
-    if (this.#readings.size === 0) return this.close();
+    if (this.#readings.size === 0) return this.#stopWatching();
     const { stallMs, leastBytesPerS } = this.#options;
     for (const reading of this.#readings) {
       const budgetMs = stallMs + reading.bytes / leastBytesPerS * 1_000;

@@ -65,9 +65,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     services: { ...options, bodies, startedAtMs: performance.now() },
   });
 
-  const stop = new AbortController();
-  const listen = (port: number) =>
-    Deno.serve({ hostname, port, signal: stop.signal, onListen: () => {} }, dispatch);
+  const listen = (port: number) => Deno.serve({ hostname, port, onListen: () => {} }, dispatch);
   let current: Deno.HttpServer<Deno.NetAddr> | null;
   try {
     current = listen(settings.port);
@@ -107,12 +105,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     async close() {
       isClosing = true;
       closing.resolve();
-      // A stalled upload would hold a graceful shutdown for ever: it gets a while, then it is cut.
-      const graceful = current?.shutdown().catch(() => {});
-      await withDeadline(Promise.all([graceful, listening]), options.closeMs ?? 5_000);
-      stop.abort();
-      await withDeadline(listening, 1_000);
+      // A stalled upload would hold the shutdown for ever: it gets a while, then it is given up.
+      const closed = Promise.all([current?.shutdown().catch(() => {}), listening]);
+      await withDeadline(closed, options.closeMs ?? 5_000);
       bodies.close();
+      await withDeadline(closed, 500);
     },
   };
 }

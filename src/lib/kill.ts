@@ -6,10 +6,19 @@
 /** The environment variable that marks what a job has started: `HOLDER:SEQ:TOKEN`. */
 export const MARK_VARIABLE = "QUEUECTL_JOB_MARK";
 
-export function killGroup(pgid: number, signal: Deno.Signal): void {
+/**
+ * Signals a whole group, led by the process with the same number. Only while that process is known
+ * to live may it be signalled alone: it has just been started and has not made its group yet.
+ */
+export function killGroup(pgid: number, signal: Deno.Signal, { isLeaderAlive = false } = {}): void {
   try {
     Deno.kill(-pgid, signal);
-  } catch { /* none of it is left */ }
+  } catch {
+    if (!isLeaderAlive) return;
+    try {
+      Deno.kill(pgid, signal);
+    } catch { /* it ended meanwhile */ }
+  }
 }
 
 /**

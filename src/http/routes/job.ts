@@ -5,7 +5,6 @@ import { ID_PATTERN } from "../../job/parse.ts";
 import { jobView, statusView } from "../../queue/views.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
-import { parseQuery } from "../query.ts";
 
 /**
  * The id that the path names.
@@ -24,12 +23,10 @@ export async function findJob(call: Call): Promise<Job> {
 }
 
 export async function getStatus(call: Call): Promise<Response> {
-  parseQuery(call.query, {});
   return json(statusView(await findJob(call)));
 }
 
 export async function getJob(call: Call): Promise<Response> {
-  parseQuery(call.query, {});
   const { queue } = call.services;
   const job = await findJob(call);
   const [payload, attempts] = await Promise.all([queue.payload(job), queue.attempts(job)]);

@@ -8,7 +8,7 @@ import type { JobEvent } from "../../job/state.ts";
 import { TRANSITIONS } from "../../job/state.ts";
 import { fromStates, targetState } from "../guard.ts";
 import type { EndedAttempt, Settled } from "../store.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Row } from "./connection.ts";
 import { errorToText } from "./rows.ts";
 import type { CountedState, Tally, Transaction } from "./transaction_counts.ts";
 
@@ -34,12 +34,13 @@ export function prepareSettle(connection: Connection) {
   );
   const renew = connection.prepare(
     `UPDATE jobs SET lease_expires_at = ? FROM ${ENDED} ` +
-      `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} RETURNING seq`,
+      `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} RETURNING jobs.seq, jobs.lease_token`,
   );
   const complete = connection.prepare(
     `UPDATE jobs SET state = ${targetState("complete")}, result = ended.extra, ` +
       `last_error = NULL, updated_at = ?, finished_at = ? FROM ${ENDED} ` +
-      `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} RETURNING jobs.seq, jobs.queue`,
+      `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} RETURNING ` +
+      "jobs.seq, jobs.lease_token, jobs.queue",
   );
   const endOne = (event: JobEvent, assignments: string) =>
     connection.prepare(
@@ -61,7 +62,7 @@ export function prepareSettle(connection: Connection) {
   const isCancelRequested = connection.prepare(
     "SELECT 1 FROM jobs WHERE seq = ? AND cancel_requested_at IS NOT NULL",
   );
-  const holds = connection.prepare(
+  const selectHeld = connection.prepare(
     "SELECT 1 FROM jobs WHERE seq = ? AND +lease_token = ? AND +lease_holder = ? " +
       `AND ${fromStates("complete")}`,
   );
@@ -76,7 +77,7 @@ export function prepareSettle(connection: Connection) {
     holder: string,
     nowMs: number,
     transaction: Transaction,
-  ): Set<number> {
+  ): Leases {
     const rows = complete.all(
       nowMs,
       nowMs,
@@ -92,7 +93,7 @@ export function prepareSettle(connection: Connection) {
       transaction.count(row["queue"] as string, "completed", 1);
     }
     if (rows.length > 0) transaction.tally("completed", rows.length, nowMs);
-    return new Set(rows.map((row) => row["seq"] as number));
+    return leasesOf(rows);
   }
 
   function settleOther(
@@ -105,7 +106,8 @@ export function prepareSettle(connection: Connection) {
     // Somebody asked to stop the job while it ran: then it must not run again.
     const isUnwanted = (attempt.outcome.event === "fail" || attempt.outcome.event === "release") &&
       isCancelRequested.get(seq) !== undefined;
-    const outcome: Outcome = isUnwanted ? { event: "abort" } : attempt.outcome;
+    const exit = attempt.outcome.event === "fail" ? attempt.outcome.exit : undefined;
+    const outcome: Outcome = isUnwanted ? { event: "abort", exit } : attempt.outcome;
     const row = (() => {
       switch (outcome.event) {
         case "fail":
@@ -156,12 +158,12 @@ export function prepareSettle(connection: Connection) {
       expiresAtMs: number,
     ): Settled[] {
       const rows = renew.all(expiresAtMs, leasesAsJson(leases), holder);
-      const renewed = new Set(rows.map((row) => row["seq"] as number));
-      return leases.map(({ seq }) => renewed.has(seq) ? "settled" : "lease-lost");
+      const renewed = leasesOf(rows);
+      return leases.map((lease) => holds(renewed, lease) ? "settled" : "lease-lost");
     },
 
     appendOutput(lease: Lease, holder: string, chunks: readonly OutputChunk[]): Settled {
-      if (holds.get(lease.seq, lease.token, holder) === undefined) return "lease-lost";
+      if (selectHeld.get(lease.seq, lease.token, holder) === undefined) return "lease-lost";
       keepOutput(lease, chunks);
       return "settled";
     },
@@ -175,10 +177,10 @@ export function prepareSettle(connection: Connection) {
       const succeeded = ended.filter(({ outcome }) => outcome.event === "complete");
       const completed = succeeded.length > 0
         ? settleCompleted(succeeded, holder, nowMs, transaction)
-        : new Set<number>();
+        : new Map();
       return ended.map((attempt) => {
         const isSettled = attempt.outcome.event === "complete"
-          ? completed.has(attempt.seq)
+          ? holds(completed, attempt)
           : settleOther(attempt, holder, nowMs, transaction);
         if (isSettled && attempt.output !== undefined) keepOutput(attempt, attempt.output);
         return isSettled ? "settled" : "lease-lost";
@@ -187,6 +189,18 @@ export function prepareSettle(connection: Connection) {
 
     insertAttempt,
   };
+}
+
+/** Current leases: the token by the job's number. */
+type Leases = ReadonlyMap<number, number>;
+
+function leasesOf(rows: readonly Row[]): Leases {
+  return new Map(rows.map((row) => [row["seq"] as number, row["lease_token"] as number]));
+}
+
+/** By token, not by job alone: a process may still hold an old lease of a job beside the new one. */
+function holds(leases: Leases, { seq, token }: Lease): boolean {
+  return leases.get(seq) === token;
 }
 
 function leasesAsJson(leases: readonly Lease[]): string {

@@ -1,0 +1,372 @@
+/**
+ * THE command table: every command with its arguments, options, settings and examples. The parser,
+ * the help pages and the completions are made from it. To add a command, write
+ * `commands/<verb>.ts` and a row here.
+ */
+import { SETTING_NAMES, type SettingName } from "../config/settings.ts";
+import { LIMITS } from "../job/job.ts";
+import { STATES } from "../job/state.ts";
+import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
+
+/** Settings of every command that opens the store. */
+const STORE = ["db", "sqlite-driver"] as const satisfies SettingName[];
+/** Settings of commands that add jobs. */
+const ADDING = [
+  ...STORE,
+  "synchronous",
+  "max-retries",
+  "job-timeout",
+] as const satisfies SettingName[];
+/** Settings that only the API needs. */
+const API: readonly SettingName[] = [
+  "host",
+  "port",
+  "token-file",
+  "insecure",
+  "allowed-hosts",
+  "upload-limit",
+  "allow-commands",
+];
+const WORKING = SETTING_NAMES.filter((name) => !API.includes(name));
+
+const ID: ArgumentSpec = { name: "id", doc: "The job's id." };
+const IDS: ArgumentSpec = { name: "id", doc: "The jobs' ids.", isMany: true };
+const KEY: ArgumentSpec = { name: "key", doc: "A setting's name.", choices: SETTING_NAMES };
+
+const QUIET: OptionSpec = { flags: "-q, --quiet", doc: "Print the id alone." };
+const LIMIT: OptionSpec = {
+  flags: "--limit <n>",
+  doc: `At most so many jobs (default ${LIMITS.listPageDefault}).`,
+};
+const QUEUE: OptionSpec = { flags: "--queue <name>", doc: "Only jobs of this queue." };
+const KIND: OptionSpec = { flags: "--kind <name>", doc: "Only jobs of this kind." };
+const COUNT: OptionSpec = { flags: "--count <n>", doc: "Worker threads; the same as --workers." };
+const DETACH: OptionSpec = {
+  flags: "--detach",
+  doc: "Run in the background; returns once the workers are up.",
+};
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ["serve"],
+    summary: "Run the API, workers, supervisor and reaper in one process",
+    description:
+      "Runs until Ctrl-C or SIGTERM, which lets running jobs finish first. A second one " +
+      "stops at once.",
+    settings: SETTING_NAMES,
+    examples: [
+      ["serve", "listen on http://127.0.0.1:8000"],
+      ["serve --port 9000 --workers 4 --db /var/lib/queue.db", "somewhere else"],
+      ["serve --host 0.0.0.0 --token-file ./token", "for other machines, with a token"],
+      ["serve --workers 0", "the API alone; run workers elsewhere"],
+    ],
+    load: () => import("./commands/serve.ts"),
+  },
+  {
+    path: ["initdb"],
+    summary: "Create the database",
+    description: "Every command does so when there is none; running it again is harmless.",
+    settings: [...STORE, "synchronous"],
+    examples: [["initdb", "./queue.db"], ["initdb --db /var/lib/queue.db", "somewhere else"]],
+    load: () => import("./commands/initdb.ts"),
+  },
+  {
+    path: ["add"],
+    summary: "Enqueue a command",
+    description:
+      "One argument is run by the shell (sh -c). After -- the words are a program and its " +
+      "arguments, run without a shell.",
+    arguments: [{ name: "command", doc: "What to run.", isMany: true }],
+    options: [
+      { flags: "--priority <n>", doc: "Higher runs first (default 0)." },
+      { flags: "--run-at <time>", doc: "Not before this time, as 2030-12-01T10:00:00Z." },
+      { flags: "--delay <duration>", doc: "Not before this has passed: 30s, 10m, 1h." },
+      { flags: "--timeout <duration>", doc: "Stop an attempt that runs longer." },
+      { flags: "--queue <name>", doc: 'The queue (default "default").' },
+      { flags: "--id <id>", doc: "The job's id; by default a new one is made." },
+      { flags: "--cwd <dir>", doc: "Where it runs; by default the current directory." },
+      QUIET,
+    ],
+    settings: ADDING,
+    examples: [
+      ['add "sleep 2 && echo done"', "run by the shell"],
+      ["add -- convert 'my picture.png' out.webp", "a program, without a shell"],
+      ['add "./backup.sh" --max-retries 5 --timeout 10m', "with limits"],
+      ['add "./report.sh" --run-at 2030-12-01T08:00:00Z --priority 10', "later, before others"],
+      ['id=$(queuectl add --quiet "make") && queuectl wait "$id"', "wait for its end"],
+    ],
+    usageHint: 'write: queuectl add "COMMAND", or without a shell: queuectl add -- PROGRAM ARG...',
+    load: () => import("./commands/add.ts"),
+  },
+  {
+    path: ["enqueue"],
+    summary: "Enqueue jobs from JSON",
+    description: "JSON is one object, or an array of them. With - jobs are read from stdin, one " +
+      "object a line (NDJSON). All of them are stored, or none.",
+    arguments: [{ name: "json", doc: "The job; -: read from stdin." }],
+    options: [{ ...QUIET, doc: "Print the ids alone." }],
+    settings: ADDING,
+    examples: [
+      [`enqueue '{"id":"job1","command":"echo hi"}'`, "a command with an id"],
+      [`enqueue '{"kind":"count","payload":"Hello"}'`, "another kind"],
+      ["enqueue - < jobs.ndjson", "many, in one transaction"],
+    ],
+    load: () => import("./commands/enqueue.ts"),
+  },
+  {
+    path: ["list"],
+    summary: "Show jobs in a table, pending ones unless asked otherwise",
+    options: [
+      {
+        flags: "--state <state>",
+        doc: `One of ${STATES.join(", ")}, or all; several with commas.`,
+        choices: [...STATES, "all"],
+      },
+      { flags: "--dlq", doc: "The dead-letter queue; the same as --state dead." },
+      QUEUE,
+      KIND,
+      LIMIT,
+    ],
+    settings: STORE,
+    examples: [
+      ["list", "what waits for a worker"],
+      ["list --state all --limit 10", "the newest jobs"],
+      ["list --state failed,dead --queue mail", "what went wrong in a queue"],
+      ["list --state all --json | jq -r '.[].id'", "for scripts"],
+    ],
+    load: () => import("./commands/list.ts"),
+  },
+  {
+    path: ["show"],
+    summary: "Show everything about a job, its attempts and output",
+    arguments: [ID],
+    settings: STORE,
+    examples: [["show job1", "for people"], ["show job1 --json", "for scripts"]],
+    load: () => import("./commands/show.ts"),
+  },
+  {
+    path: ["logs"],
+    summary: "Print a job's output as it is",
+    description: "What the job wrote to stdout comes on stdout, what it wrote to stderr on stderr.",
+    arguments: [ID],
+    options: [
+      {
+        flags: "-f, --follow",
+        doc: "Keep printing, over all attempts, until the job is finished.",
+      },
+      {
+        flags: "--stream <name>",
+        doc: "Only stdout or stderr.",
+        choices: ["stdout", "stderr"],
+      },
+      { flags: "--attempt <n>", doc: "Of this attempt; by default the last one." },
+    ],
+    settings: STORE,
+    examples: [
+      ["logs job1", "of the last attempt"],
+      ["logs -f job1", "while it runs"],
+      ["logs job1 --attempt 1 --stream stderr", "what the first attempt complained of"],
+    ],
+    load: () => import("./commands/logs.ts"),
+  },
+  {
+    path: ["wait"],
+    summary: "Wait until jobs are finished; exit by their outcome",
+    description:
+      "Exits 0 when all are completed, 1 when one is dead or cancelled, 3 when there is " +
+      "no such job, 4 when the time is over.",
+    arguments: [IDS],
+    options: [{ flags: "--timeout <duration>", doc: "Wait no longer than this." }],
+    settings: STORE,
+    examples: [
+      ["wait job1 job2", "both"],
+      ["wait job1 --timeout 10m || echo failed", "not for ever"],
+    ],
+    load: () => import("./commands/wait.ts"),
+  },
+  {
+    path: ["status"],
+    summary: "Show counts by state and queue, workers, and the oldest ready job",
+    settings: STORE,
+    examples: [["status", "for people"], ["status --json", "for scripts"]],
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    path: ["worker"],
+    summary: "Run workers without the API",
+    description:
+      "Runs until Ctrl-C or SIGTERM, which lets running jobs finish first. A second one " +
+      "stops at once.",
+    options: [COUNT],
+    settings: WORKING,
+    examples: [
+      ["worker", "as many as the machine has cores"],
+      ["worker -n 4 --backoff-base 1.5", "four, which retry sooner"],
+      ["worker start --count 2 --detach", "in the background"],
+    ],
+    load: () => import("./commands/worker.ts"),
+  },
+  {
+    path: ["worker", "start"],
+    summary: "Start workers, in the foreground or detached",
+    options: [COUNT, DETACH],
+    settings: WORKING,
+    examples: [
+      ["worker start --count 4", "in the foreground"],
+      ["worker start --count 4 --detach --log-file ./worker.log", "in the background"],
+    ],
+    load: () => import("./commands/worker.ts"),
+  },
+  {
+    path: ["worker", "list"],
+    summary: "Show the live workers of this database",
+    settings: [...STORE, "lease", "heartbeat"],
+    examples: [["worker list", "those of serve included"]],
+    load: () => import("./commands/worker_list.ts"),
+  },
+  {
+    path: ["worker", "stop"],
+    summary: "Stop the worker processes of this database on this machine",
+    description: "They finish their running jobs first. Workers inside serve stay.",
+    options: [{
+      flags: "--timeout <duration>",
+      doc: "Wait no longer than this; by default 10s more than their shutdown-timeout.",
+    }],
+    settings: [...STORE, "shutdown-timeout"],
+    examples: [["worker stop", "and wait until they are gone"]],
+    load: () => import("./commands/worker_stop.ts"),
+  },
+  {
+    path: ["cancel"],
+    summary: "Cancel jobs; running ones are stopped",
+    arguments: [IDS],
+    settings: STORE,
+    examples: [["cancel job1", "one"], ["cancel job1 job2", "several"]],
+    load: () => import("./commands/cancel.ts"),
+  },
+  {
+    path: ["requeue"],
+    summary: "Give dead or cancelled jobs a fresh set of attempts",
+    arguments: [IDS],
+    settings: STORE,
+    examples: [["requeue job1", "run it again"]],
+    load: () => import("./commands/requeue.ts"),
+  },
+  {
+    path: ["dlq", "list"],
+    summary: "Show the dead jobs",
+    options: [QUEUE, KIND, LIMIT],
+    settings: STORE,
+    examples: [["dlq list", "with their last error"]],
+    load: () => import("./commands/dlq_list.ts"),
+  },
+  {
+    path: ["dlq", "retry"],
+    summary: "Give dead jobs a fresh set of attempts",
+    arguments: [{ ...IDS, isOptional: true }],
+    options: [{ flags: "--all", doc: "Every dead job." }],
+    settings: STORE,
+    examples: [["dlq retry job1 job2", "these"], ["dlq retry --all", "all of them"]],
+    load: () => import("./commands/dlq_retry.ts"),
+  },
+  {
+    path: ["dlq", "purge"],
+    summary: "Delete the dead jobs",
+    description: "Asks first on a terminal; elsewhere it does not wait for an answer.",
+    options: [{ flags: "-y, --yes", doc: "Do not ask." }],
+    settings: STORE,
+    examples: [["dlq purge", "ask, then delete"], ["dlq purge --yes", "delete"]],
+    load: () => import("./commands/dlq_purge.ts"),
+  },
+  {
+    path: ["config", "list"],
+    summary: "Show every setting: its value, where that comes from, its default",
+    settings: STORE,
+    examples: [["config list", "flag, environment, config or default"]],
+    load: () => import("./commands/config.ts"),
+  },
+  {
+    path: ["config", "get"],
+    summary: "Print the value of a setting that counts here",
+    arguments: [KEY],
+    settings: STORE,
+    examples: [["config get max-retries", "the value alone"]],
+    load: () => import("./commands/config.ts"),
+  },
+  {
+    path: ["config", "set"],
+    summary: "Store a setting in the database",
+    description:
+      "It counts for every process that opens this database from then on, unless a flag " +
+      "or the environment says otherwise.",
+    arguments: [KEY, { name: "value", doc: "Its value." }],
+    settings: STORE,
+    examples: [["config set max-retries 5", "for jobs added from now on"]],
+    load: () => import("./commands/config.ts"),
+  },
+  {
+    path: ["config", "unset"],
+    summary: "Remove a stored setting",
+    arguments: [KEY],
+    settings: STORE,
+    examples: [["config unset max-retries", "back to the default"]],
+    load: () => import("./commands/config.ts"),
+  },
+  {
+    path: ["submit"],
+    summary: "Upload files to a running API and wait for the results",
+    description: "Each file becomes a job that counts its characters. Exits 1 when one of them " +
+      "failed.",
+    options: [
+      { flags: "--api <url>", doc: "Where the API is (default http://127.0.0.1:8000)." },
+      { flags: "--file <path>", doc: "What to upload; may be given several times.", isMany: true },
+      { flags: "--count <n>", doc: "Upload each file so many times (default 1)." },
+      { flags: "--log <path>", doc: "Append every event to this file, as JSON lines." },
+      { flags: "--timeout <duration>", doc: "Wait no longer than this." },
+    ],
+    settings: ["token-file"],
+    examples: [
+      ["submit --api http://127.0.0.1:8000 --file book.txt", "one file"],
+      ["submit --file book.txt --count 1000 --log events.jsonl", "a load test"],
+    ],
+    load: () => import("./commands/submit.ts"),
+  },
+  {
+    path: ["healthcheck"],
+    summary: "Ask a running service on this machine whether it is alive",
+    description: "For containers and supervisors: exits 0 when it answers, else 1. Opens no " +
+      "database.",
+    settings: ["host", "port"],
+    examples: [["healthcheck --port 9000", "the service on port 9000"]],
+    load: () => import("./commands/healthcheck.ts"),
+  },
+  {
+    path: ["version"],
+    summary: "Print the version",
+    settings: [],
+    examples: [["version", "of this program"], ["version --json", "and what it is made of"]],
+    load: () => import("./commands/version.ts"),
+  },
+  {
+    path: ["completions"],
+    summary: "Print a script that completes command lines",
+    arguments: [{
+      name: "shell",
+      doc: "bash, zsh or fish.",
+      choices: ["bash", "zsh", "fish"],
+    }],
+    settings: [],
+    examples: [
+      ['eval "$(queuectl completions bash)"', "in ~/.bashrc"],
+      ["completions zsh > ~/.zfunc/_queuectl", "for zsh, in a directory of $fpath"],
+      ["completions fish > ~/.config/fish/completions/queuectl.fish", "for fish"],
+    ],
+    load: () => import("./commands/completions.ts"),
+  },
+];
+
+/** Words that only group commands: `dlq`, `config`. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  dlq: "List, retry or delete dead jobs",
+  config: "Show and change the settings stored in the database",
+};

@@ -1,0 +1,12 @@
+/** `queuectl dlq list`: the dead jobs. */
+import { EXIT } from "../exit.ts";
+import type { Invocation } from "../command.ts";
+import { withQueue } from "../context.ts";
+import { printJobs } from "../job_table.ts";
+
+export function run(invocation: Invocation): Promise<number> {
+  return withQueue(invocation, async ({ queue }) => {
+    await printJobs(invocation, queue, ["dead"]);
+    return EXIT.done;
+  });
+}

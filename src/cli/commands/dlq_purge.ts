@@ -1,0 +1,24 @@
+/** `queuectl dlq purge`: deletes the dead jobs. */
+import { EXIT } from "../exit.ts";
+import type { Invocation } from "../command.ts";
+import { withQueue } from "../context.ts";
+import { ask } from "../io.ts";
+
+export function run(invocation: Invocation): Promise<number> {
+  const { io, out, options } = invocation;
+  return withQueue(invocation, async ({ queue }) => {
+    const isAsking = !options.isOn("yes") && io.stdin.isTerminal && io.stderr.isTerminal;
+    if (isAsking) {
+      const { dead } = (await queue.stats()).counts;
+      const answer = await ask(io, `Delete ${dead} dead ${dead === 1 ? "job" : "jobs"}? [y/N] `);
+      if (!/^y(es)?$/i.test(answer)) {
+        out.message("Nothing was deleted.");
+        return EXIT.failed;
+      }
+    }
+    const deleted = await queue.purgeDead();
+    if (out.isJson) out.json({ deleted });
+    else out.line(`Deleted ${deleted} dead ${deleted === 1 ? "job" : "jobs"}`);
+    return EXIT.done;
+  });
+}

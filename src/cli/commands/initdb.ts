@@ -1,0 +1,15 @@
+/** `queuectl initdb`: creates the database. */
+import { resolve } from "node:path";
+import { EXIT } from "../exit.ts";
+import type { Invocation } from "../command.ts";
+import { withQueue } from "../context.ts";
+
+export function run(invocation: Invocation): Promise<number> {
+  const { io, out } = invocation;
+  return withQueue(invocation, ({ settings }) => {
+    const db = resolve(io.cwd(), settings.db);
+    if (out.isJson) out.json({ db });
+    else out.line(`Database ready: ${db}`);
+    return Promise.resolve(EXIT.done);
+  });
+}

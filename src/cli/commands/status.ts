@@ -1,0 +1,56 @@
+/** `queuectl status`: the queue at a glance. */
+import { STATES } from "../../job/state.ts";
+import { humanDuration } from "../../lib/duration.ts";
+import { statsView } from "../../queue/views.ts";
+import type { StateCounts, Throughput } from "../../store/store.ts";
+import { EXIT } from "../exit.ts";
+import type { Invocation } from "../command.ts";
+import { withQueue } from "../context.ts";
+import type { Column, Output } from "../output.ts";
+import { printWorkers } from "../worker_table.ts";
+
+const COLUMNS: readonly Column[] = [
+  { title: "QUEUE" },
+  ...STATES.map((state) => ({ title: state.toUpperCase(), align: "right" } as const)),
+];
+
+export function run(invocation: Invocation): Promise<number> {
+  const { io, out } = invocation;
+  return withQueue(invocation, async ({ queue }) => {
+    const [stats, workers] = await Promise.all([queue.stats(), queue.workers()]);
+    const nowMs = io.clock();
+    if (out.isJson) {
+      out.json(statsView(stats, workers, nowMs));
+      return EXIT.done;
+    }
+    const queues = stats.queues.map(({ queue, counts }) => [queue, ...numbers(counts, out)]);
+    out.table(COLUMNS, [...queues, [out.colors.bold("all"), ...numbers(stats.counts, out)]]);
+    out.line();
+    out.facts([
+      ["Oldest ready job", describeOldest(stats.oldestReadyAtMs, nowMs)],
+      ["Last minute", describeThroughput(stats.lastMinute)],
+      ["Last hour", describeThroughput(stats.lastHour)],
+    ]);
+    out.line();
+    printWorkers(out, workers);
+    return EXIT.done;
+  });
+}
+
+function numbers(counts: StateCounts, out: Output): string[] {
+  return STATES.map((state) => {
+    const count = counts[state];
+    if (count === 0) return out.colors.dim("0");
+    return state === "dead" ? out.colors.red(String(count)) : String(count);
+  });
+}
+
+function describeOldest(atMs: number | null, nowMs: number): string {
+  return atMs === null ? "none waits" : `waits for ${humanDuration(Math.max(0, nowMs - atMs))}`;
+}
+
+function describeThroughput(throughput: Throughput): string {
+  return `${throughput.added} added, ${throughput.completed} completed, ` +
+    `${throughput.failedAttempts} failed attempts, ${throughput.dead} dead, ` +
+    `${throughput.cancelled} cancelled`;
+}

@@ -1,0 +1,78 @@
+/**
+ * The store, the settings and the queue that a command works on. Settings are found in two steps:
+ * what flags and environment say must be right before a database is opened or created; then the
+ * database's `config` table has its say.
+ */
+import { resolveSettings, type Settings, type SettingSources } from "../config/settings.ts";
+import { parseSetting, sourceOf } from "../config/settings.ts";
+import { PAYLOAD_PARSERS } from "../handlers/registry.ts";
+import { newId } from "../lib/ids.ts";
+import { Queue } from "../queue/queue.ts";
+import { openStore } from "../store/open.ts";
+import type { JobStore } from "../store/store.ts";
+import type { Invocation } from "./command.ts";
+
+export interface Context {
+  readonly queue: Queue;
+  readonly store: JobStore;
+  readonly settings: Settings;
+}
+
+/**
+ * Opens the store, gives it to `use`, and closes it.
+ *
+ * @throws {SettingError} {@link StoreUnavailableError}
+ */
+export async function withQueue<T>(
+  invocation: Invocation,
+  use: (context: Context) => Promise<T>,
+  { cwd = null }: { cwd?: string | null } = {},
+): Promise<T> {
+  return await withStore(invocation, async ({ store, sources }) => {
+    const settings = resolveSettings(sources);
+    return await use({ queue: createQueue(store, settings, { invocation, cwd }), store, settings });
+  });
+}
+
+/** Like {@link withQueue}, for commands that must work although a stored setting is wrong. */
+export async function withStore<T>(
+  { flags, io }: Invocation,
+  use: (opened: { store: JobStore; sources: SettingSources }) => Promise<T>,
+): Promise<T> {
+  const unstored: SettingSources = { flags, env: io.env, stored: new Map() };
+  const { db, "sqlite-driver": driver } = resolveSettings(unstored);
+  await using store = await openStore({
+    db,
+    driver,
+    clock: io.clock,
+    synchronous: (stored) => synchronousOf({ ...unstored, stored }),
+  });
+  return await use({ store, sources: { ...unstored, stored: await store.configAll() } });
+}
+
+/** The safe choice while a stored value is wrong; {@link resolveSettings} will complain of it. */
+function synchronousOf(sources: SettingSources): Settings["synchronous"] {
+  try {
+    const { text } = sourceOf("synchronous", sources);
+    return parseSetting("synchronous", text!, "synchronous") as Settings["synchronous"];
+  } catch {
+    return "full";
+  }
+}
+
+function createQueue(
+  store: JobStore,
+  settings: Settings,
+  { invocation, cwd }: { invocation: Invocation; cwd: string | null },
+): Queue {
+  return new Queue({
+    store,
+    clock: invocation.io.clock,
+    newId,
+    kinds: PAYLOAD_PARSERS,
+    maxRetries: settings["max-retries"],
+    timeoutMs: settings["job-timeout"],
+    cwd,
+    workerTimeoutMs: Math.max(settings.lease, 3 * settings.heartbeat!),
+  });
+}

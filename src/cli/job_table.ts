@@ -1,0 +1,108 @@
+/** Jobs in a table, for `list` and `dlq list`. */
+import { type Job, LIMITS, type Payload } from "../job/job.ts";
+import type { JobState } from "../job/state.ts";
+import type { Queue } from "../queue/queue.ts";
+import { statusView } from "../queue/views.ts";
+import type { Invocation } from "./command.ts";
+import { type Column, oneLine, type Output } from "./output.ts";
+
+/** The most jobs that one command prints. */
+const MOST_JOBS = 1_000_000;
+
+const COLUMNS: readonly Column[] = [
+  { title: "ID" },
+  { title: "STATE" },
+  { title: "QUEUE" },
+  { title: "KIND" },
+  { title: "PRIORITY", align: "right" },
+  { title: "ATTEMPTS", align: "right" },
+  { title: "CREATED" },
+  { title: "RUN AT" },
+  { title: "ABOUT" },
+];
+
+/** Prints the jobs in these states (undefined: all) that the options ask for, newest first. */
+export async function printJobs(
+  { out, options }: Invocation,
+  queue: Queue,
+  states: readonly JobState[] | undefined,
+): Promise<void> {
+  const limit = options.integer("limit", { least: 1, most: MOST_JOBS }) ?? LIMITS.listPageDefault;
+  const query = { states, queue: options.text("queue"), kind: options.text("kind") };
+  const { jobs, hasMore } = await collect(queue, query, limit);
+  if (out.isJson) {
+    out.json(jobs.map((job) => ({ id: job.id, ...statusView(job) })));
+  } else if (jobs.length === 0) {
+    out.note(describeNothing(states, options.has("queue") || options.has("kind")));
+  } else {
+    out.table(COLUMNS, await rows(jobs, queue, out));
+  }
+  if (hasMore) out.note(`Only the newest ${limit} are shown; --limit N shows more.`);
+}
+
+async function collect(
+  queue: Queue,
+  query: { states?: readonly JobState[]; queue?: string; kind?: string },
+  limit: number,
+): Promise<{ jobs: Job[]; hasMore: boolean }> {
+  const jobs: Job[] = [];
+  let beforeSeq: number | undefined;
+  while (true) {
+    const pageLimit = Math.min(LIMITS.listPage, limit - jobs.length);
+    const page = await queue.list({ ...query, limit: pageLimit, beforeSeq });
+    jobs.push(...page.jobs);
+    if (page.nextSeq === null || jobs.length >= limit) {
+      return { jobs, hasMore: page.nextSeq !== null };
+    }
+    beforeSeq = page.nextSeq;
+  }
+}
+
+async function rows(jobs: readonly Job[], queue: Queue, out: Output): Promise<string[][]> {
+  const heads = jobs.map((job) => [
+    job.id,
+    job.state,
+    job.queue,
+    job.kind,
+    String(job.priority),
+    `${job.attempts}/${job.maxRetries + 1}`,
+    out.time(job.createdAtMs),
+    job.state === "pending" || job.state === "failed" ? out.time(job.runAtMs) : "-",
+  ]);
+  const widths = heads[0]!.map((_, column) =>
+    Math.max(COLUMNS[column]!.title.length, ...heads.map((head) => head[column]!.length))
+  );
+  const room = out.room(widths.reduce((sum, width) => sum + width + 2, 0));
+  return await Promise.all(heads.map(async (head, index) => {
+    const job = jobs[index]!;
+    const about = oneLine(await describeJob(job, queue), room);
+    return [head[0]!, out.state(job.state), ...head.slice(2), about];
+  }));
+}
+
+/** Why it failed, or else what it runs. */
+async function describeJob(job: Job, queue: Queue): Promise<string> {
+  if (job.lastError !== null) return job.lastError.message;
+  if (job.kind !== "command") return "";
+  return commandText(await queue.payload(job)) ?? "";
+}
+
+/** A command as people write it, or null when the payload is not one. */
+export function commandText(payload: Payload): string | null {
+  if (typeof payload !== "string") return null;
+  const { command } = JSON.parse(payload) as { command?: string | string[] };
+  if (Array.isArray(command)) return command.map(quoteWord).join(" ");
+  return command ?? null;
+}
+
+function quoteWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function describeNothing(states: readonly JobState[] | undefined, isNarrowed: boolean): string {
+  const what = states === undefined ? "" : `${states.join(" or ")} `;
+  const more = states === undefined || states.includes("dead")
+    ? ""
+    : "; --state all shows every job";
+  return `No ${what}jobs${isNarrowed ? " like that" : ""}${more}.`;
+}

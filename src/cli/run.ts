@@ -1,0 +1,40 @@
+/**
+ * Runs one command line to its exit code. Owns what the user sees when something goes wrong: one
+ * message, never a stack trace (unless the log level is `debug`).
+ */
+import { InvalidInputError } from "../job/errors.ts";
+import { EXIT, exitCodeOf, isExpected, UsageError } from "./exit.ts";
+import type { CliIo } from "./io.ts";
+import { writeError, writeMessage } from "./output.ts";
+import { parseCommandLine } from "./parser.ts";
+import { VERSION } from "./version.ts";
+
+/** Runs the command that the words name. */
+export async function runCli(words: readonly string[], io: CliIo): Promise<number> {
+  try {
+    const parsed = await parseCommandLine(words, io, { version: VERSION });
+    if ("exitCode" in parsed) return parsed.exitCode;
+    const { invocation } = parsed;
+    const { run } = await invocation.spec.load();
+    return await run(invocation);
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return EXIT.done; // `queuectl list | head`
+    report(error, io);
+    return exitCodeOf(error);
+  }
+}
+
+function report(error: unknown, io: CliIo): void {
+  if (error instanceof InvalidInputError && error.problems.length > 1) {
+    writeError(io, `${error.problems.length} things are wrong:`);
+    for (const { detail, pointer } of error.problems) {
+      writeMessage(io, `  ${pointer === "" ? "" : `${pointer}: `}${detail}`);
+    }
+    return;
+  }
+  writeError(io, error instanceof Error ? error.message : String(error));
+  if (error instanceof UsageError && error.hint !== undefined) writeMessage(io, error.hint);
+  if (!isExpected(error) && io.env("QUEUECTL_LOG_LEVEL") === "debug" && error instanceof Error) {
+    writeMessage(io, error.stack ?? "");
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * A process that works until it is told to stop: what `serve` and `worker` share. Owns signals, the
+ * log and the order of start and shutdown.
+ *
+ * Invariant: whatever ends it, the engine is stopped before the store is closed.
+ */
+import { resolve } from "node:path";
+import type { Settings } from "../config/settings.ts";
+import { createLog, type Logger, openLogFile } from "../lib/log.ts";
+import { logEvents } from "../queue/event_log.ts";
+import type { Queue } from "../queue/queue.ts";
+import { type Engine, startEngine } from "../supervisor/engine.ts";
+import type { Invocation } from "./command.ts";
+import { withQueue } from "./context.ts";
+import { EXIT, UsageError } from "./exit.ts";
+import type { CliIo } from "./io.ts";
+import { hasColor } from "./output.ts";
+import { catchFailures, catchSignals } from "./signals.ts";
+import { VERSION } from "./version.ts";
+
+/** Something that runs beside the engine: the API. */
+export interface Side {
+  /** Facts to log when it is ready. */
+  readonly ready: { readonly event: string; readonly fields: Record<string, string | number> };
+  close(): Promise<void>;
+}
+
+export interface SideOptions {
+  readonly queue: Queue;
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly isDraining: () => boolean;
+}
+
+/** After a second signal, how long stopping may take before the process just ends. */
+const STOP_PATIENCE_MS = 6_000;
+
+/** Runs workers, and what `startSide` starts, until a signal or a failure. */
+export function runService(
+  invocation: Invocation,
+  { role, startSide }: {
+    role: "serve" | "worker";
+    startSide?: (options: SideOptions) => Promise<Side>;
+  },
+): Promise<number> {
+  const { io, out } = invocation;
+  return withQueue(invocation, async ({ queue, settings }) => {
+    using signals = catchSignals();
+    using failures = catchFailures();
+    using opened = openLog(settings, io);
+    const { log } = opened;
+    using _events = logEvents(queue.events, { log, clock: io.clock });
+    warnOfFaults(settings, log);
+
+    let engine: Engine | undefined;
+    // The side first: an address that is in use is found before any job is touched.
+    const side = await startSide?.({
+      queue,
+      settings,
+      log,
+      isDraining: () => engine?.isDraining ?? false,
+    });
+    try {
+      engine = await startEngine({ queue, settings, role, random: io.random });
+    } catch (error) {
+      await side?.close();
+      throw error;
+    }
+    log.info("service.started", {
+      version: VERSION,
+      role,
+      pid: Deno.pid,
+      workers: settings.workers,
+      db: resolve(io.cwd(), settings.db),
+    });
+    if (side !== undefined) log.info(side.ready.event, side.ready.fields);
+    if (out.isJson) out.json({ pid: Deno.pid, workers: settings.workers, ...side?.ready.fields });
+
+    const cause = await Promise.race([signals.first, failures.first]);
+    if (cause instanceof Error) {
+      log.error("service.failed", { message: cause.message, stack: cause.stack });
+      await withinPatience(engine.stop());
+      await side?.close();
+      return EXIT.failed;
+    }
+    log.info("service.draining", { signal: cause });
+    const drained = engine.drain().then(() => side?.close());
+    const isDrained = await Promise.race([
+      drained.then(() => true),
+      Promise.race([signals.second, failures.first]).then(() => false),
+    ]);
+    if (!isDrained) {
+      log.warn("service.stopping", { message: "stopping at once" });
+      await withinPatience(engine.stop());
+      return EXIT.failed;
+    }
+    log.info("service.stopped");
+    return EXIT.done;
+  });
+}
+
+function openLog(settings: Settings, io: CliIo): { log: Logger } & Disposable {
+  const path = settings["log-file"];
+  const file = path === null ? null : openFile(path);
+  const log = createLog({
+    level: settings["log-level"],
+    format: settings["log-format"] ?? (io.stderr.isTerminal ? "pretty" : "json"),
+    hasColor: hasColor(io, io.stderr),
+    clock: io.clock,
+    write: (line) => io.stderr.write(line),
+    ...(file === null ? {} : { writeFile: (line: string) => file.write(line) }),
+  });
+  return { log, [Symbol.dispose]: () => file?.[Symbol.dispose]() };
+}
+
+/** @throws {UsageError} when it cannot be written. */
+export function openFile(path: string): ReturnType<typeof openLogFile> {
+  try {
+    return openLogFile(path);
+  } catch (error) {
+    throw new UsageError(`cannot write the log file ${path}: ${(error as Error).message}`);
+  }
+}
+
+/** Faults that were asked for must never go unnoticed, whatever the log level. */
+function warnOfFaults(settings: Settings, log: Logger): void {
+  const faults = {
+    "fault-fail": settings["fault-fail"],
+    "fault-crash": settings["fault-crash"],
+    "fault-hang": settings["fault-hang"],
+    "simulated-work": settings["simulated-work"],
+  };
+  const set = Object.entries(faults).filter(([, value]) => value > 0);
+  if (set.length === 0) return;
+  const level = settings["log-level"] === "error" ? "error" : "warn";
+  log[level]("faults.injected", {
+    message: "FAULT INJECTION IS ON: attempts fail, crash, hang or dawdle on purpose",
+    ...Object.fromEntries(
+      set.map(([name, value]) => [name, name === "simulated-work" ? `${value}ms` : value]),
+    ),
+  });
+}
+
+async function withinPatience(work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise((resolve) => timer = setTimeout(resolve, STOP_PATIENCE_MS));
+  await Promise.race([work.catch(() => {}), patience]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,120 @@
+/**
+ * What happens in the queue, as lines in the log. At thousands of jobs a second a line for each
+ * would cost more than the job itself, so each kind of line has a budget per second, and what goes
+ * beyond it is counted and reported in one line: nothing is dropped in silence.
+ */
+import type { Clock } from "../lib/clock.ts";
+import { isoTime } from "../lib/clock.ts";
+import type { LogFields, Logger, LogLevel } from "../lib/log.ts";
+import type { EventBus, QueueEvent } from "./events.ts";
+
+/** Lines of one kind that are written within a second. */
+export const LINES_PER_SECOND = 100;
+
+/** Writes the queue's events to the log until it is disposed. */
+export function logEvents(
+  events: EventBus,
+  { log, clock }: { log: Logger; clock: Clock },
+): Disposable {
+  const budgets = new Map<string, { windowMs: number; written: number; suppressed: number }>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const report = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    for (const [key, budget] of budgets) {
+      if (budget.suppressed === 0) continue;
+      const [event, state] = key.split(" ");
+      log.info("log.suppressed", { event, state, count: budget.suppressed });
+      budget.suppressed = 0;
+    }
+  };
+
+  const subscription = events.subscribe((event) => {
+    const key = "state" in event ? `${event.type} ${event.state}` : event.type;
+    const windowMs = Math.floor(clock() / 1_000);
+    let budget = budgets.get(key);
+    if (budget === undefined) {
+      budgets.set(key, budget = { windowMs, written: 0, suppressed: 0 });
+    }
+    if (budget.windowMs !== windowMs) {
+      budget.windowMs = windowMs;
+      budget.written = 0;
+    }
+    if (budget.written >= LINES_PER_SECOND) {
+      budget.suppressed++;
+      timer ??= setTimeout(report, 1_000);
+      return;
+    }
+    budget.written++;
+    const { level, fields } = describeEvent(event);
+    log[level](event.type, fields);
+  });
+
+  return {
+    [Symbol.dispose]() {
+      subscription[Symbol.dispose]();
+      report();
+    },
+  };
+}
+
+/** How serious an event is, and the facts that its line tells. */
+export function describeEvent(event: QueueEvent): { level: LogLevel; fields: LogFields } {
+  switch (event.type) {
+    case "job.added":
+      return { level: "info", fields: jobFields(event) };
+    case "job.started":
+      return {
+        level: "info",
+        fields: { ...jobFields(event), worker: event.worker, attempt: event.attempt },
+      };
+    case "job.ended":
+      return {
+        level: event.error === undefined || event.state === "cancelled" ? "info" : "warn",
+        fields: {
+          ...jobFields(event),
+          worker: event.worker,
+          attempt: event.attempt,
+          state: event.state,
+          ms: Math.round(event.durationMs),
+          error: event.error?.message,
+          error_code: event.error?.code,
+          runs_again: isoTime(event.dueAtMs ?? null) ?? undefined,
+        },
+      };
+    case "job.reaped":
+      return {
+        level: "warn",
+        fields: {
+          job: event.jobId,
+          queue: event.queue,
+          worker: event.worker ?? undefined,
+          state: event.state,
+          attempts: event.attempts,
+        },
+      };
+    case "lease.lost":
+      return { level: "warn", fields: { job: event.jobId, worker: event.worker } };
+    case "worker.started":
+      return { level: "info", fields: { worker: event.worker, restarts: event.restarts } };
+    case "worker.died":
+      return {
+        level: "error",
+        fields: {
+          worker: event.worker,
+          reason: event.reason,
+          message: event.message,
+          pause_ms: event.pauseMs,
+        },
+      };
+    case "store.unavailable":
+      return { level: "error", fields: { message: event.message } };
+    case "store.available":
+      return { level: "info", fields: {} };
+  }
+}
+
+function jobFields(event: { jobId: string; queue: string; kind: string }): LogFields {
+  return { job: event.jobId, queue: event.queue, kind: event.kind };
+}
