@@ -77,6 +77,7 @@ function withoutComments(text: string): string {
 function importedRoom(file: SourceFile, specifier: string): string | null {
   if (!specifier.startsWith(".")) return null;
   const target = relative(SRC, join(SRC, dirname(file.path), specifier));
+  if (target === "../deno.json") return null; // holds the version
   return target.startsWith("..") ? target : roomOf(target);
 }
 

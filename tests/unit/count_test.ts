@@ -51,6 +51,7 @@ const settings = { outputLimitBytes: 0, simulatedWorkMs: 0, passEnv: [] };
 function context(overrides: Partial<HandlerContext> = {}): HandlerContext {
   return {
     signal: new AbortController().signal,
+    holder: "process-1",
     settings,
     writeOutput: () => assert.fail("count writes no output"),
     setProcessGroup: () => assert.fail("count starts no process"),

@@ -8,7 +8,7 @@ const NOW_MS = 1_000_000;
 const backoff = { base: 2, capMs: 3_600_000 };
 const times = { nowMs: NOW_MS, backoff };
 const error: AttemptError = { code: "exit", message: "exit code 1" };
-const exit = { exitCode: 1, signal: null };
+const exit = { exitCode: 1, signal: null, stdoutBytes: 2, stderrBytes: 0 };
 
 Deno.test("success completes the job with its result", () => {
   const end: AttemptEnd = { type: "succeeded", result: '{"characters":3}' };

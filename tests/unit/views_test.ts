@@ -64,6 +64,8 @@ const failedAttempt: AttemptView = {
   error: { code: "exit", message: "exit code 1" },
   exitCode: 1,
   signal: null,
+  stdoutBytes: 12,
+  stderrBytes: 0,
 };
 
 Deno.test("statusView() has the fields of the contract", () => {

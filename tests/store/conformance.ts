@@ -1,0 +1,41 @@
+/**
+ * The conformance suite of the store: every promise of `JobStore`, proved on whatever backend it is
+ * given. A new backend calls {@link storeConformance} with a function that opens an empty store, and
+ * is done when all of it passes. Knows no backend.
+ */
+import { addPromises } from "./conformance/add.ts";
+import { changePromises } from "./conformance/change.ts";
+import { claimPromises } from "./conformance/claim.ts";
+import { connectionPromises } from "./conformance/connections.ts";
+import { assertCountsAreRight, type OpenFresh, type Suite } from "./conformance/harness.ts";
+import { leasePromises } from "./conformance/lease.ts";
+import { listPromises } from "./conformance/list.ts";
+import { payloadPromises } from "./conformance/payload.ts";
+import { reapPromises } from "./conformance/reap.ts";
+import { sessionPromises } from "./conformance/session.ts";
+import { settlePromises } from "./conformance/settle.ts";
+import { statsPromises } from "./conformance/stats.ts";
+
+/** Registers the whole suite under the backend's name. */
+export function storeConformance(name: string, openFresh: OpenFresh): void {
+  const suite: Suite = {
+    test(promise, prove, { isClosed = false } = {}) {
+      Deno.test(`${name}: ${promise}`, async () => {
+        await using fresh = await openFresh();
+        await prove(fresh.store, fresh);
+        if (!isClosed) await assertCountsAreRight(fresh.store);
+      });
+    },
+  };
+  addPromises(suite);
+  claimPromises(suite);
+  leasePromises(suite);
+  settlePromises(suite);
+  reapPromises(suite);
+  changePromises(suite);
+  listPromises(suite);
+  payloadPromises(suite);
+  statsPromises(suite);
+  sessionPromises(suite);
+  connectionPromises(suite);
+}
