@@ -24,8 +24,8 @@ export function logEvents(
     timer = undefined;
     for (const [key, budget] of budgets) {
       if (budget.suppressed === 0) continue;
-      const [event, state] = key.split(" ");
-      log.info("log.suppressed", { event, state, count: budget.suppressed });
+      const [suppressed, state] = key.split(" ");
+      log.info("log.suppressed", { suppressed, state, count: budget.suppressed });
       budget.suppressed = 0;
     }
   };
@@ -94,6 +94,8 @@ export function describeEvent(event: QueueEvent): { level: LogLevel; fields: Log
           attempts: event.attempts,
         },
       };
+    case "cancel.requested":
+      return { level: "info", fields: { job: event.jobId } };
     case "lease.lost":
       return { level: "warn", fields: { job: event.jobId, worker: event.worker } };
     case "worker.started":

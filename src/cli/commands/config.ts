@@ -101,7 +101,12 @@ function unset(invocation: Invocation, name: SettingName): Promise<number> {
 /** What counts here, where it comes from, and what would count without it. */
 function settingView(name: SettingName, sources: SettingSources) {
   const { text, source } = sourceOf(name, sources);
-  return { key: name, value: effective(name, text, sources), source, default: SETTINGS[name].default };
+  return {
+    key: name,
+    value: effective(name, text, sources),
+    source,
+    default: SETTINGS[name].default,
+  };
 }
 
 /** A value as it is written, also where it follows from another setting, or null for none. */

@@ -53,7 +53,9 @@ function report({ out, options }: Invocation, ids: readonly string[]): void {
 function atLine({ detail, pointer }: Problem, lines: readonly { line: number }[]): Problem {
   const index = /^\/(\d+)/.exec(pointer)?.[1];
   const line = index === undefined ? undefined : lines[Number(index)]?.line;
-  return line === undefined ? { detail, pointer } : { detail: `line ${line}: ${detail}`, pointer: "" };
+  return line === undefined
+    ? { detail, pointer }
+    : { detail: `line ${line}: ${detail}`, pointer: "" };
 }
 
 function parseJson(text: string): unknown {

@@ -115,4 +115,3 @@ function parseStream(word: string | undefined): OutputStream | undefined {
   if (word === undefined || word === "stdout" || word === "stderr") return word;
   throw new UsageError(`--stream: expected stdout or stderr, got ${JSON.stringify(word)}`);
 }
-

@@ -117,4 +117,3 @@ function textOf(chunks: readonly StoredChunk[], stream: "stdout" | "stderr"): st
 function elapsed(fromMs: number | null, toMs: number | null): string | null {
   return fromMs === null || toMs === null ? null : humanDuration(Math.max(0, toMs - fromMs));
 }
-
