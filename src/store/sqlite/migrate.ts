@@ -35,7 +35,12 @@ export function migrate(connection: Connection, path: string): void {
   }
 }
 
-function checkVersion(connection: Connection, path: string): number {
+/**
+ * The schema version of the database; 0: it is new. Changes nothing.
+ *
+ * @throws {StoreUnavailableError} when the database is not ours or is newer than this program.
+ */
+export function checkVersion(connection: Connection, path: string): number {
   const version = readPragma(connection, "user_version");
   const applicationId = readPragma(connection, "application_id");
   if (applicationId === APPLICATION_ID) {

@@ -12,7 +12,7 @@ import { prepareConfig } from "./config.ts";
 import { asStoreError, type Connection, isBusy, openConnection } from "./connection.ts";
 import { FileGuard } from "./file_guard.ts";
 import { prepareLanes } from "./lanes.ts";
-import { migrate } from "./migrate.ts";
+import { checkVersion, migrate } from "./migrate.ts";
 import { prepareRead } from "./read.ts";
 import { prepareReap } from "./reap.ts";
 import { prepareSettle } from "./settle.ts";
@@ -41,6 +41,7 @@ export async function openSqliteStore(options: OpenOptions): Promise<JobStore> {
   try {
     connection = await openConnection(path, options.driver);
     connection.exec(`PRAGMA busy_timeout = ${OPENING_TIMEOUT_MS}`);
+    checkVersion(connection, path); // before anything is changed: the file may be another program's
     // Only a new file takes this; it lets the file shrink when history is deleted.
     connection.exec("PRAGMA auto_vacuum = INCREMENTAL");
     connection.prepare("PRAGMA journal_mode = WAL").get();
