@@ -41,6 +41,17 @@ async function main(executable: string): Promise<void> {
       const { code } = await child.status;
       assert.notEqual(code, 0);
       assert.match(await log, /token/i);
+      console.log(`    it says: ${(await log).trim()}`);
+    });
+    await step("QUEUECTL_INSECURE=on lets it start without one", async () => {
+      const open = await start(stage, { root, volume, env: { QUEUECTL_INSECURE: "on" } });
+      try {
+        await eventually(async () => await curl(open, ["/stats"]) === "200", {
+          what: "the API answered without a token",
+        });
+      } finally {
+        await kill(open);
+      }
     });
     await Deno.writeTextFile(join(root, "run/token"), `${TOKEN}\n`);
     await Deno.chown(join(root, "run/token"), 10001, 10001);
