@@ -13,7 +13,7 @@ export interface Progress {
 }
 
 /** The whole line must fit into 80 columns, or redrawing it would not work. */
-const BAR_WIDTH = 16;
+const BAR_WIDTH = 12;
 /** Without a terminal, the least time between two lines. */
 const PLAIN_INTERVAL_MS = 500;
 
@@ -38,7 +38,7 @@ export class ProgressLine {
   }
 }
 
-/** `[####------------]  6/22  5 done  1 dead  2 running  1 to retry  13 waiting`. */
+/** `[###---------]  6/22  5 done  1 dead  2 running  1 to retry  13 waiting`. */
 export function progressText({ done, dead, running, retrying, waiting }: Progress): string {
   const finished = done + dead;
   const total = finished + running + retrying + waiting;

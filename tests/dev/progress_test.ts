@@ -5,13 +5,13 @@ import { progressText } from "../../src/dev/progress.ts";
 Deno.test("progressText() counts what is finished and fills the bar by it", () => {
   assert.equal(
     progressText({ done: 5, dead: 1, running: 2, retrying: 1, waiting: 13 }),
-    "[####------------]  6/22  5 done  1 dead  2 running  1 to retry  13 waiting",
+    "[###---------]  6/22  5 done  1 dead  2 running  1 to retry  13 waiting",
   );
 });
 
 Deno.test("progressText() shows an empty bar when there is nothing to do", () => {
   const none = { done: 0, dead: 0, running: 0, retrying: 0, waiting: 0 };
-  assert.match(progressText(none), /^\[-{16}\] 0\/0 /);
+  assert.match(progressText(none), /^\[-{12}\] 0\/0 /);
 });
 
 Deno.test("progressText() fits into a line of 80 columns for a hundred jobs", () => {
