@@ -11,7 +11,7 @@ export const count: Handler = {
   },
 
   /** Counting takes microseconds, unless it was told to pretend to work. */
-  chunk: ({ simulatedWorkMs }) => simulatedWorkMs > 0 ? 1 : 128,
+  chunk: ({ simulatedWorkMs }) => simulatedWorkMs > 0 ? 1 : 256,
 
   run({ payload }, { signal, settings }) {
     const succeed = () => {

@@ -1,7 +1,7 @@
 /** Changes that people ask for: cancel, requeue, delete, and the dead-letter queue in bulk. */
 import type { Job } from "../../job/job.ts";
 import { isAllowed, isLeased } from "../../job/state.ts";
-import { fromStates, targetState } from "../guard.ts";
+import { FINISHED, fromStates, targetState } from "../guard.ts";
 import type { Change } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import { JOB_COLUMNS, jobFromRow } from "./rows.ts";
@@ -25,8 +25,8 @@ export function prepareChange(connection: Connection) {
       `WHERE seq = ? AND ${fromStates("requeue")}`,
   );
   const selectDead = connection.prepare(
-    "SELECT seq, queue FROM jobs INDEXED BY jobs_resting WHERE state = 'dead' AND state IN " +
-      "('pending', 'failed', 'completed', 'dead', 'cancelled') ORDER BY seq LIMIT ?",
+    `SELECT seq, queue FROM jobs INDEXED BY jobs_finished WHERE state = 'dead' AND ${FINISHED} ` +
+      "ORDER BY seq LIMIT ?",
   );
   const removals = ["jobs", "payloads", "attempts", "output"].map((table) =>
     connection.prepare(`DELETE FROM ${table} WHERE seq = ?`)

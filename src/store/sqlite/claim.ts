@@ -4,10 +4,10 @@
  */
 import type { LeasedJob, Payload } from "../../job/job.ts";
 import type { JobState } from "../../job/state.ts";
-import { fromStates, targetState } from "../guard.ts";
+import { fromStates, RUNNABLE, targetState } from "../guard.ts";
 import type { Claim, ClaimRequest } from "../store.ts";
 import type { Connection, Row } from "./connection.ts";
-import { type Lanes, RUNNABLE } from "./lanes.ts";
+import type { Lanes } from "./lanes.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
 
 /** So many queues are looked at in one claim; the next claim goes on where this one ended. */

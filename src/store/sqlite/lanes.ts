@@ -3,12 +3,8 @@
  * due jobs of a queue are found lane by lane, so that a million jobs that wait for next week cost
  * a claim nothing.
  */
-import { RUNNABLE_STATES } from "../../job/state.ts";
-import { quoteStates } from "../guard.ts";
+import { RUNNABLE } from "../guard.ts";
 import type { Connection } from "./connection.ts";
-
-/** The index `jobs_runnable` serves every statement that holds this predicate. */
-export const RUNNABLE = `state IN (${quoteStates(RUNNABLE_STATES)})`;
 
 const FROM = "FROM jobs INDEXED BY jobs_runnable WHERE " + RUNNABLE;
 

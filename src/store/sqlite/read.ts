@@ -1,16 +1,17 @@
 /** Reading jobs: one, a page, its payload, its attempts, its output. */
 import type { Attempt, Job, Lease, OutputStream, Payload } from "../../job/job.ts";
-import { isLeased, type JobState, LEASED_STATES } from "../../job/state.ts";
-import { quoteStates } from "../guard.ts";
+import { isFinished, isLeased, type JobState } from "../../job/state.ts";
+import { FINISHED, LEASED, RUNNABLE } from "../guard.ts";
 import type { JobPage, ListQuery, OutputQuery, StoredChunk } from "../store.ts";
 import type { Connection, Row, SqlValue } from "./connection.ts";
 import { errorFromText, JOB_COLUMNS, jobFromRow } from "./rows.ts";
 
-/** Repeats the condition of the index jobs_resting, so that SQLite may use it. */
-const RESTING = "state IN ('pending', 'failed', 'completed', 'dead', 'cancelled')";
+/** So many of the newest jobs are looked at one by one before an index is asked. */
+const RECENT_JOBS = 2_000;
 
 export function prepareRead(connection: Connection) {
   const find = connection.prepare(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`);
+  const lastSeq = connection.prepare("SELECT coalesce(max(seq), 0) AS seq FROM jobs");
   const payload = connection.prepare(
     "SELECT coalesce(jobs.payload, payloads.body) AS payload FROM jobs " +
       "LEFT JOIN payloads ON payloads.seq = jobs.seq WHERE jobs.seq = ?",
@@ -22,36 +23,46 @@ export function prepareRead(connection: Connection) {
   );
   const cancelRequests = connection.prepare(
     "SELECT seq, lease_token AS token FROM jobs INDEXED BY jobs_leased " +
-      `WHERE state IN (${quoteStates(LEASED_STATES)}) AND lease_holder = ? ` +
+      `WHERE ${LEASED} AND lease_holder = ? ` +
       "AND cancel_requested_at IS NOT NULL",
   );
 
-  /** Jobs of one state, or of any, newest first. Statements differ, so they are made when asked. */
-  function select(query: ListQuery, state: JobState | null): Row[] {
-    const conditions: string[] = [];
+  /** Statements differ with the filters, so they are made when asked. */
+  function select(query: ListQuery, { from = "jobs", where }: { from?: string; where?: string }) {
+    const conditions = where === undefined ? [] : [where];
     const parameters: SqlValue[] = [];
-    let from = "jobs";
-    if (state !== null) {
-      conditions.push("state = ?");
-      parameters.push(state);
-      const isSmall = isLeased(state);
-      conditions.push(isSmall ? `state IN (${quoteStates(LEASED_STATES)})` : RESTING);
-      from += ` INDEXED BY ${isSmall ? "jobs_leased" : "jobs_resting"}`;
-    }
-    if (query.beforeSeq !== undefined) {
-      conditions.push("seq < ?");
-      parameters.push(query.beforeSeq);
-    }
-    for (const column of ["queue", "kind"] as const) {
-      const value = query[column];
-      if (value === undefined) continue;
-      conditions.push(`${column} = ?`);
+    const addCondition = (condition: string, value: SqlValue | undefined) => {
+      if (value === undefined) return;
+      conditions.push(condition);
       parameters.push(value);
-    }
-    const where = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
+    };
+    addCondition("seq < ?", query.beforeSeq);
+    addCondition("queue = ?", query.queue);
+    addCondition("kind = ?", query.kind);
+    const all = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
     return connection.prepare(
-      `SELECT ${JOB_COLUMNS} FROM ${from} ${where} ORDER BY seq DESC LIMIT ?`,
+      `SELECT ${JOB_COLUMNS} FROM ${from} ${all} ORDER BY seq DESC LIMIT ?`,
     ).all(...parameters, query.limit + 1);
+  }
+
+  /** Jobs of one state, newest first. */
+  function selectState(query: ListQuery, state: JobState): Row[] {
+    if (isFinished(state)) {
+      const where = `state = '${state}' AND ${FINISHED}`;
+      return select(query, { from: "jobs INDEXED BY jobs_finished", where });
+    }
+    if (isLeased(state)) {
+      const where = `state = '${state}' AND ${LEASED}`;
+      return select(query, { from: "jobs INDEXED BY jobs_leased", where });
+    }
+    // The newest jobs mostly wait; where they do not, the index holds all that do, to be sorted.
+    const newest = query.beforeSeq ?? (lastSeq.get()!["seq"] as number) + 1;
+    const recent = select(query, {
+      where: `+state = '${state}' AND seq >= ${newest - RECENT_JOBS}`,
+    });
+    if (recent.length > query.limit) return recent;
+    const where = `state = '${state}' AND ${RUNNABLE}`;
+    return select(query, { from: "jobs INDEXED BY jobs_runnable", where });
   }
 
   return {
@@ -63,7 +74,9 @@ export function prepareRead(connection: Connection) {
     payload: (seq: number): Payload => payload.get(seq)?.["payload"] as Payload ?? "null",
 
     list(query: ListQuery): JobPage {
-      const rows = (query.states ?? [null]).flatMap((state) => select(query, state));
+      const rows = query.states === undefined
+        ? select(query, {})
+        : query.states.flatMap((state) => selectState(query, state));
       rows.sort((one, other) => (other["seq"] as number) - (one["seq"] as number));
       const page = rows.slice(0, query.limit).map(jobFromRow);
       return { jobs: page, nextSeq: rows.length > query.limit ? page.at(-1)!.seq : null };

@@ -1,14 +1,12 @@
 /** Taking back leases that nobody honours any more. */
 import type { AttemptError } from "../../job/job.ts";
 import { reapedDueAtMs } from "../../job/outcome.ts";
-import { type JobEvent, LEASED_STATES, TRANSITIONS } from "../../job/state.ts";
-import { fromStates, quoteStates, targetState } from "../guard.ts";
+import { type JobEvent, TRANSITIONS } from "../../job/state.ts";
+import { fromStates, LEASED, targetState } from "../guard.ts";
 import type { ReapedJob, ReapRequest } from "../store.ts";
 import type { Connection, Row, Statement } from "./connection.ts";
 import { errorToText } from "./rows.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
-
-const LEASED = `state IN (${quoteStates(LEASED_STATES)})`;
 
 export function prepareReap(connection: Connection, insertAttempt: Statement) {
   // Scans jobs_leased, which holds only what runs now.

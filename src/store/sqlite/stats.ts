@@ -1,6 +1,6 @@
 /** Numbers about the queue, from what is kept; none of them costs a scan of the jobs. */
-import { LEASED_STATES, STATES } from "../../job/state.ts";
-import { quoteStates } from "../guard.ts";
+import { STATES } from "../../job/state.ts";
+import { LEASED } from "../guard.ts";
 import type { StateCounts, Stats, Throughput } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import type { Lanes } from "./lanes.ts";
@@ -12,7 +12,7 @@ export function prepareStats(connection: Connection, lanes: Lanes) {
   );
   const leased = connection.prepare(
     "SELECT queue, state, count(*) AS jobs FROM jobs INDEXED BY jobs_leased " +
-      `WHERE state IN (${quoteStates(LEASED_STATES)}) GROUP BY queue, state`,
+      `WHERE ${LEASED} GROUP BY queue, state`,
   );
   const throughput = connection.prepare(
     "SELECT what, sum(jobs) AS jobs FROM throughput WHERE bucket > ? AND bucket <= ? GROUP BY what",

@@ -1,6 +1,5 @@
 /** What processes say of their workers. */
-import { LEASED_STATES } from "../../job/state.ts";
-import { quoteStates } from "../guard.ts";
+import { LEASED } from "../guard.ts";
 import type { WorkerRecord, WorkerStatus } from "../store.ts";
 import type { Connection } from "./connection.ts";
 
@@ -17,7 +16,7 @@ export function prepareWorkers(connection: Connection) {
   const select = connection.prepare("SELECT * FROM workers ORDER BY holder, length(label), label");
   const running = connection.prepare(
     "SELECT id, lease_holder, lease_worker FROM jobs INDEXED BY jobs_leased " +
-      `WHERE state IN (${quoteStates(LEASED_STATES)}) ORDER BY started_at DESC`,
+      `WHERE ${LEASED} ORDER BY started_at DESC`,
   );
 
   return {

@@ -34,10 +34,9 @@ CREATE INDEX jobs_runnable ON jobs (queue, priority DESC, run_at, seq)
 CREATE INDEX jobs_leased ON jobs (lease_expires_at)
   WHERE state IN ('started', 'processing');
 
--- All others by state, for pages of the list. Leased jobs are left out, which spares two changes of
--- the index in the life of every job.
-CREATE INDEX jobs_resting ON jobs (state, seq)
-  WHERE state IN ('pending', 'failed', 'completed', 'dead', 'cancelled');
+-- Finished jobs by state, for pages of the list and for the dead-letter queue.
+CREATE INDEX jobs_finished ON jobs (state, seq)
+  WHERE state IN ('completed', 'dead', 'cancelled');
 
 -- Payloads that would make every change of state rewrite several pages.
 CREATE TABLE payloads (
