@@ -266,7 +266,7 @@ Deno.test("sqlite: a damaged database is refused", async () => {
 
 Deno.test({
   name: "sqlite: a read-only file is refused",
-  // Root may write everything; as root the same is tried with a read-only mount below.
+  // Root may write everything; for root, disk_full_test.ts tries it with a read-only disk.
   ignore: Deno.uid() === 0,
   fn: () =>
     withTempDir(async (dir) => {
