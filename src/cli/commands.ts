@@ -36,7 +36,7 @@ const KEY: ArgumentSpec = { name: "key", doc: "A setting's name.", choices: SETT
 const QUIET: OptionSpec = { flags: "-q, --quiet", doc: "Print the id alone." };
 const LIMIT: OptionSpec = {
   flags: "--limit <n>",
-  doc: `At most so many jobs (default ${LIMITS.listPageDefault}).`,
+  doc: `At most so many jobs. Default: ${LIMITS.listPageDefault}.`,
 };
 const QUEUE: OptionSpec = { flags: "--queue <name>", doc: "Only jobs of this queue." };
 const KIND: OptionSpec = { flags: "--kind <name>", doc: "Only jobs of this kind." };
@@ -78,11 +78,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       "arguments, run without a shell.",
     arguments: [{ name: "command", doc: "What to run.", isMany: true }],
     options: [
-      { flags: "--priority <n>", doc: "Higher runs first (default 0)." },
+      { flags: "--priority <n>", doc: "Higher runs first. Default: 0." },
       { flags: "--run-at <time>", doc: "Not before this time, as 2030-12-01T10:00:00Z." },
       { flags: "--delay <duration>", doc: "Not before this has passed: 30s, 10m, 1h." },
       { flags: "--timeout <duration>", doc: "Stop an attempt that runs longer." },
-      { flags: "--queue <name>", doc: 'The queue (default "default").' },
+      { flags: "--queue <name>", doc: "The queue. Default: default." },
       { flags: "--id <id>", doc: "The job's id; by default a new one is made." },
       { flags: "--cwd <dir>", doc: "Where it runs; by default the current directory." },
       QUIET,
@@ -318,9 +318,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     description: "Each file becomes a job that counts its characters. Exits 1 when one of them " +
       "failed.",
     options: [
-      { flags: "--api <url>", doc: "Where the API is (default http://127.0.0.1:8000)." },
+      { flags: "--api <url>", doc: "Where the API is. Default: http://127.0.0.1:8000." },
       { flags: "--file <path>", doc: "What to upload; may be given several times.", isMany: true },
-      { flags: "--count <n>", doc: "Upload each file so many times (default 1)." },
+      { flags: "--count <n>", doc: "Upload each file so many times. Default: 1." },
       { flags: "--log <path>", doc: "Append every event to this file, as JSON lines." },
       { flags: "--timeout <duration>", doc: "Wait no longer than this." },
     ],

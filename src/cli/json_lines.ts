@@ -1,29 +1,34 @@
 /** Reads NDJSON: one JSON value on each line; blank lines are skipped. */
-import { InvalidInputError, MalformedInputError, type Problem } from "../job/errors.ts";
+import { parseJsonText } from "../http/json_text.ts";
+import { MalformedInputError } from "../job/errors.ts";
+
+export interface JsonLine {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly value: unknown;
+}
 
 /**
- * The values with their line numbers, counted from 1.
+ * The values with their lines, and the lines that are not JSON with what is wrong with them.
  *
  * @throws {MalformedInputError} when the bytes are not UTF-8.
- * @throws {InvalidInputError} naming every line that is not JSON.
  */
-export function readJsonLines(bytes: Uint8Array): { line: number; value: unknown }[] {
-  const values: { line: number; value: unknown }[] = [];
-  const problems: Problem[] = [];
+export function readJsonLines(
+  bytes: Uint8Array,
+): { values: JsonLine[]; malformed: { line: number; detail: string }[] } {
+  const values: JsonLine[] = [];
+  const malformed: { line: number; detail: string }[] = [];
   for (const [index, text] of decode(bytes).split("\n").entries()) {
     if (text.trim() === "") continue;
     const line = index + 1;
     try {
-      values.push({ line, value: JSON.parse(text) });
+      values.push({ line, value: parseJsonText(text, `line ${line}`) });
     } catch (error) {
-      problems.push({
-        detail: `line ${line}: expected a JSON object: ${(error as Error).message}`,
-        pointer: "",
-      });
+      if (!(error instanceof MalformedInputError)) throw error;
+      malformed.push({ line, detail: error.message.replace(" at line 1, column ", " at column ") });
     }
   }
-  if (problems.length > 0) throw new InvalidInputError(problems);
-  return values;
+  return { values, malformed };
 }
 
 function decode(bytes: Uint8Array): string {

@@ -9,7 +9,6 @@ import {
   type SettingName,
   SETTINGS,
   type SettingTexts,
-  variableOf,
 } from "../config/settings.ts";
 import type { ValueType } from "../config/values.ts";
 import { type CommandSpec, type Invocation, Options } from "./command.ts";
@@ -20,6 +19,9 @@ import { hasColor, Output, writeError, writeMessage } from "./output.ts";
 import { didYouMean } from "./suggest.ts";
 
 export const PROGRAM = "queuectl";
+
+/** Where the help pages show the options that every command has. */
+const COMMON = "Common options:";
 
 /** What a command line asks for: a command to run, or an exit because all is said already. */
 export type Parsed = { readonly invocation: Invocation } | { readonly exitCode: number };
@@ -105,7 +107,7 @@ function setUp(command: Command, io: CliIo): void {
   command
     .exitOverride()
     .showSuggestionAfterError(true)
-    .helpOption("-h, --help", "Print this help.")
+    .addHelpOption(new Option("-h, --help", "Print this help.").helpGroup(COMMON))
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => writeMessage(io, text.trimEnd()),
@@ -144,15 +146,20 @@ function describe(command: Command, spec: CommandSpec): void {
 }
 
 function settingOption(name: SettingName): Option {
-  const { doc, type, default: fallback } = SETTINGS[name];
   const { isSwitch, flag } = flagOf(name);
   const value = isSwitch ? ` [on|off]` : ` <${valueWord(name)}>`;
-  const isShown = fallback !== null && fallback !== "" && name !== "workers";
-  const option = new Option(`${flag}${value}`, isShown ? `${doc} (default ${fallback})` : doc);
+  const option = new Option(`${flag}${value}`, settingDoc(name));
   if (isSwitch) option.preset("on");
-  const choices = (type as ValueType<unknown>).expected;
-  if (choices.startsWith("one of ")) option.description += `; ${choices}`;
   return option.helpGroup("Settings (also as environment variables QUEUECTL_*):");
+}
+
+/** Meaning, choices and default; the default number of workers depends on the machine. */
+function settingDoc(name: SettingName): string {
+  const { doc, type, default: fallback } = SETTINGS[name];
+  const { expected } = type as ValueType<unknown>;
+  const choices = expected.startsWith("one of ") ? ` One ${expected.slice("one ".length)}.` : "";
+  const isKnown = fallback !== null && fallback !== "" && name !== "workers";
+  return `${doc}${choices}${isKnown ? ` Default: ${fallback}.` : ""}`;
 }
 
 function flagOf(name: SettingName): { flag: string; isSwitch: boolean } {
@@ -173,11 +180,11 @@ function valueWord(name: SettingName): string {
 function commonOptions({ isDbShown }: { isDbShown: boolean }): Option[] {
   const db = new Option(
     "--db <path>",
-    `The database file (default ${SETTINGS.db.default}, or ${variableOf("db")}).`,
+    `The database file. Default: ${SETTINGS.db.default}.`,
   );
   if (!isDbShown) db.hideHelp();
   const json = new Option("--json", "Print JSON instead of text.");
-  return [db, json].map((option) => option.helpGroup("Common options:"));
+  return [db, json].map((option) => option.helpGroup(COMMON));
 }
 
 function addCommonOptions(command: Command, { isDbShown }: { isDbShown: boolean }): void {

@@ -1,20 +1,23 @@
 /** `queuectl enqueue`: jobs from JSON, on the command line or from stdin, all of them or none. */
+import { parseJsonText } from "../../http/json_text.ts";
 import { InvalidInputError, type Problem } from "../../job/errors.ts";
-import { EXIT, UsageError } from "../exit.ts";
+import type { Queue } from "../../queue/queue.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
+import { EXIT } from "../exit.ts";
 import { readAll } from "../io.ts";
-import { readJsonLines } from "../json_lines.ts";
+import { type JsonLine, readJsonLines } from "../json_lines.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { args, io } = invocation;
-  return args[0] === "-"
-    ? await enqueueLines(invocation)
-    : await enqueueJson(invocation, parseJson(args[0]!), io.cwd());
-}
-
-async function enqueueJson(invocation: Invocation, input: unknown, cwd: string): Promise<number> {
-  const { out } = invocation;
+  const { args, io, out } = invocation;
+  const cwd = io.cwd();
+  if (args[0] === "-") {
+    const bytes = await readAll(io.stdin.readable());
+    const ids = await withQueue(invocation, ({ queue }) => enqueueLines(queue, bytes), { cwd });
+    report(invocation, ids);
+    return EXIT.done;
+  }
+  const input = parseJsonText(args[0]!, "the argument");
   if (Array.isArray(input)) {
     report(invocation, await withQueue(invocation, ({ queue }) => queue.addAll(input), { cwd }));
     return EXIT.done;
@@ -25,45 +28,39 @@ async function enqueueJson(invocation: Invocation, input: unknown, cwd: string):
   return EXIT.done;
 }
 
-async function enqueueLines(invocation: Invocation): Promise<number> {
-  const { io } = invocation;
-  const lines = readJsonLines(await readAll(io.stdin.readable()));
-  const cwd = io.cwd();
-  try {
-    const ids = await withQueue(
-      invocation,
-      ({ queue }) => queue.addAll(lines.map(({ value }) => value)),
-      { cwd },
+/**
+ * Adds the jobs of all lines.
+ *
+ * @throws {InvalidInputError} with the problems of all lines, each with its number.
+ */
+async function enqueueLines(queue: Queue, bytes: Uint8Array): Promise<string[]> {
+  const { values, malformed } = readJsonLines(bytes);
+  if (malformed.length > 0) {
+    const others = values.flatMap(({ line, value }) =>
+      queue.check(value).map(({ detail }) => ({ line, detail: `line ${line}: ${detail}` }))
     );
-    report(invocation, ids);
+    const all = [...malformed, ...others].toSorted((a, b) => a.line - b.line);
+    throw new InvalidInputError(all.map(({ detail }) => ({ detail, pointer: "" })));
+  }
+  try {
+    return await queue.addAll(values.map(({ value }) => value));
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
-    throw new InvalidInputError(error.problems.map((problem) => atLine(problem, lines)));
+    throw new InvalidInputError(error.problems.map((problem) => atLine(problem, values)));
   }
-  return EXIT.done;
+}
+
+/** The pointer `/3/id` of a batch becomes `line 5`, where the fourth object stands. */
+function atLine({ detail, pointer }: Problem, values: readonly JsonLine[]): Problem {
+  const index = /^\/(\d+)/.exec(pointer)?.[1];
+  const line = index === undefined ? undefined : values[Number(index)]?.line;
+  return line === undefined
+    ? { detail, pointer }
+    : { detail: `line ${line}: ${detail}`, pointer: "" };
 }
 
 function report({ out, options }: Invocation, ids: readonly string[]): void {
   if (out.isJson) return out.json({ job_ids: ids });
   const isQuiet = options.isOn("quiet");
   for (const id of ids) out.line(isQuiet ? id : `Job enqueued with ID: ${id}`);
-}
-
-/** The pointer `/3/id` of a batch becomes `line 5`, where the fourth object stands. */
-function atLine({ detail, pointer }: Problem, lines: readonly { line: number }[]): Problem {
-  const index = /^\/(\d+)/.exec(pointer)?.[1];
-  const line = index === undefined ? undefined : lines[Number(index)]?.line;
-  return line === undefined
-    ? { detail, pointer }
-    : { detail: `line ${line}: ${detail}`, pointer: "" };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(
-      `expected JSON such as {"command":"echo hi"}: ${(error as Error).message}`,
-    );
-  }
 }
