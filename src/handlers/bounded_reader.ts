@@ -3,9 +3,13 @@
  * blocks on a full pipe, and memory holds one chunk at a time.
  */
 
+const TAIL_BYTES = 512;
+
 export class BoundedReader {
   /** All that was printed, the dropped part included. */
   totalBytes = 0;
+  /** The end of what was printed, at most {@link TAIL_BYTES} of it. */
+  tail = new Uint8Array();
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #done: Promise<void>;
 
@@ -40,8 +44,20 @@ export class BoundedReader {
         if (done) return;
         const room = limitBytes - this.totalBytes;
         this.totalBytes += value.length;
+        this.#remember(value);
         if (room > 0) keep(value.length <= room ? value : value.slice(0, room));
       }
     } catch { /* cancelled, or the pipe broke with its process: what was read counts */ }
+  }
+
+  #remember(bytes: Uint8Array): void {
+    if (bytes.length >= TAIL_BYTES) {
+      this.tail = bytes.slice(-TAIL_BYTES);
+      return;
+    }
+    const joined = new Uint8Array(this.tail.length + bytes.length);
+    joined.set(this.tail);
+    joined.set(bytes, this.tail.length);
+    this.tail = joined.slice(-TAIL_BYTES);
   }
 }

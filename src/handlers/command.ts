@@ -6,7 +6,7 @@
  * it left behind goes on. Its output is read as it comes and kept up to the limit; the rest is read
  * and dropped, so that a command that prints gigabytes neither blocks nor fills the memory.
  */
-import { LIMITS, type OutputStream } from "../job/job.ts";
+import { type AttemptError, LIMITS, type OutputStream } from "../job/job.ts";
 import type { AttemptEnd, CommandExit } from "../job/outcome.ts";
 import { describe } from "../job/parse.ts";
 import { BoundedReader } from "./bounded_reader.ts";
@@ -97,12 +97,23 @@ export const command: Handler = {
       };
       return { type: "succeeded", result: JSON.stringify(result) };
     }
-    const error = exit.signal === null
-      ? { code: "exit", message: `exit code ${exit.exitCode}` } as const
-      : { code: "signal", message: `ended by ${exit.signal}` } as const;
-    return { type: "failed", error, exit };
+    return { type: "failed", error: explainExit(exit, lastLine(stderr.tail)), exit };
   },
 };
+
+/** What people want to know first: how it ended, and the last thing it said about that. */
+function explainExit({ exitCode, signal }: CommandExit, lastWords: string): AttemptError {
+  const suffix = lastWords === "" ? "" : `: ${lastWords}`;
+  return signal === null
+    ? { code: "exit", message: `exit code ${exitCode}${suffix}` }
+    : { code: "signal", message: `ended by ${signal}${suffix}` };
+}
+
+/** The last line that is not empty, at most 200 characters of it. */
+function lastLine(bytes: Uint8Array): string {
+  const lines = new TextDecoder().decode(bytes).split("\n").map((line) => line.trim());
+  return lines.findLast((line) => line !== "")?.slice(0, 200) ?? "";
+}
 
 /** What is wrong with a command; null: nothing. */
 function findProblem(payload: unknown): string | null {
