@@ -7,8 +7,8 @@
 import { join } from "node:path";
 import { selfCommand } from "../lib/self.ts";
 
-/** How long the service may take to say where it listens. */
-const START_LIMIT_MS = 20_000;
+/** How long the service may take to say where it listens; the first start downloads its packages. */
+const START_LIMIT_MS = 60_000;
 /** How long it may take to end after it was asked to. */
 const STOP_LIMIT_MS = 15_000;
 /** How much of its log is shown when something went wrong. */
