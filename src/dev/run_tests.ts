@@ -67,7 +67,6 @@ async function runSuite(suite: Suite, options: readonly string[]): Promise<Tally
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "--allow-all", ...leakChecks(), ...suite.options, ...options, ...suite.paths],
     cwd: fileURLToPath(new URL("../../", import.meta.url)),
-    env: Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : {},
     stdin: "null",
     stdout: "piped",
   }).spawn();
