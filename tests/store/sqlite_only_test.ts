@@ -13,6 +13,7 @@ import { prepareClaim } from "../../src/store/sqlite/claim.ts";
 import { prepareLanes } from "../../src/store/sqlite/lanes.ts";
 import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/store/sqlite/migrate.ts";
 import { TransactionCounts } from "../../src/store/sqlite/transaction_counts.ts";
+import { watchChanges } from "../../src/store/sqlite/watch.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, newJobs, T0 } from "../helpers/jobs.ts";
 import { tempStore } from "../helpers/temp_store.ts";
@@ -432,4 +433,25 @@ Deno.test("sqlite: opening waits too while another connection holds the lock", a
   assert.ok(await temp.store.find("through"));
   await reader.cancel();
   assert.ok((await child.status).success);
+});
+
+Deno.test("sqlite: a watch outlives a moment in which the file cannot be read", async () => {
+  await withTempDir(async (dir) => {
+    const path = join(dir, "queue.db");
+    await Deno.writeFile(`${path}-wal`, new Uint8Array());
+    const answers = [1, null, 2];
+    const get = () => {
+      const version = answers.length > 1 ? answers.shift()! : answers[0]!;
+      if (version === null) throw new Error("disk I/O error");
+      return { data_version: version };
+    };
+    const statement = { get, all: () => [], run: () => 0 };
+    const connection: Connection = { exec() {}, prepare: () => statement, close() {} };
+    let calls = 0;
+    using _watch = watchChanges(connection, path, () => calls++);
+    await eventually(async () => {
+      await Deno.writeFile(`${path}-wal`, new Uint8Array(1), { append: true });
+      return calls > 0;
+    }, { what: "the watch called back after an error in between", timeoutMs: 5_000 });
+  });
 });

@@ -19,7 +19,12 @@ export function watchChanges(
   let isClosed = false;
   const check = () => {
     if (isClosed) return;
-    const found = readVersion();
+    let found: number;
+    try {
+      found = readVersion();
+    } catch {
+      return; // A timer must not end the process; reads and writes say what is wrong.
+    }
     if (found === version) return;
     version = found;
     onChange();
