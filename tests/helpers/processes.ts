@@ -1,0 +1,61 @@
+/**
+ * Processes of this machine as /proc tells of them: who lives, who carries a mark, how much memory
+ * one takes. Owns no process; knows nothing of queuectl. Linux only, as are the tests that use it.
+ */
+
+/** The live processes whose environment holds this `NAME=value`; a mark is inherited by children. */
+export function processesWith(entry: string): number[] {
+  return allPids().filter((pid) => readProc(pid, "environ").split("\0").includes(entry));
+}
+
+/** The live children of a process, each with its command line, words joined by spaces. */
+export function childrenOf(parent: number): { pid: number; commandLine: string }[] {
+  return allPids()
+    .filter((pid) => statFields(pid)?.[1] === String(parent))
+    .map((pid) => ({ pid, commandLine: readProc(pid, "cmdline").replaceAll("\0", " ").trim() }));
+}
+
+/** Whether the process exists and is no zombie. */
+export function isAlive(pid: number): boolean {
+  const state = statFields(pid)?.[0];
+  return state !== undefined && state !== "Z" && state !== "X";
+}
+
+/** The most physical memory that the process has ever taken, in bytes. */
+export function peakMemoryBytes(pid: number): number {
+  const found = /^VmHWM:\s+(\d+) kB$/m.exec(readProc(pid, "status"));
+  if (found === null) throw new Error(`process ${pid} tells no VmHWM: is it alive?`);
+  return Number(found[1]) * 1024;
+}
+
+/** Ends processes at once; those that are gone already are no error. */
+export function killAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch { /* it ended meanwhile */ }
+  }
+}
+
+/** What a process is, for messages. */
+export function describeProcess(pid: number): string {
+  return `${pid} (${readProc(pid, "cmdline").replaceAll("\0", " ").trim().slice(0, 120)})`;
+}
+
+function allPids(): number[] {
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter(Number.isInteger);
+}
+
+/** The fields of /proc/PID/stat from the third (state) on; null: no such process. */
+function statFields(pid: number): string[] | null {
+  const stat = readProc(pid, "stat");
+  return stat === "" ? null : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+function readProc(pid: number, file: string): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/${file}`);
+  } catch {
+    return "";
+  }
+}
