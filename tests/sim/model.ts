@@ -124,7 +124,7 @@ export class Model {
 
   settle(lease: ModelLease, outcome: ReturnType<Model["outcomeOf"]>): void {
     const { job } = lease;
-    const isUnwanted = job.isCancelRequested && ["fail", "release"].includes(outcome.event);
+    const isUnwanted = job.isCancelRequested && outcome.event !== "complete";
     const event = isUnwanted ? "abort" : outcome.event;
     this.apply(event, job);
     if (event === "fail" || event === "bury") this.#countFailure(job);

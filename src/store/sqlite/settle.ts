@@ -103,10 +103,10 @@ export function prepareSettle(connection: Connection) {
     transaction: Transaction,
   ): boolean {
     const { seq, token } = attempt;
-    // Somebody asked to stop the job while it ran: then it must not run again.
-    const isUnwanted = (attempt.outcome.event === "fail" || attempt.outcome.event === "release") &&
-      isCancelRequested.get(seq) !== undefined;
-    const exit = attempt.outcome.event === "fail" ? attempt.outcome.exit : undefined;
+    // Somebody asked to stop the job while it ran: then it must not run again, not even from the
+    // dead-letter queue.
+    const isUnwanted = isCancelRequested.get(seq) !== undefined;
+    const exit = "exit" in attempt.outcome ? attempt.outcome.exit : undefined;
     const outcome: Outcome = isUnwanted ? { event: "abort", exit } : attempt.outcome;
     const row = (() => {
       switch (outcome.event) {

@@ -127,16 +127,17 @@ export function settlePromises({ test }: Suite): void {
   });
 
   test("a job that somebody asked to stop does not run again when its attempt fails", async (store) => {
-    await store.add(newJobs(2, { maxRetries: 5 }), T0);
-    const [failing, released] = await claimJobs(store, { free: 2 });
-    for (const { id } of [failing!, released!]) await store.cancel(id, T0);
+    await store.add(newJobs(3, { maxRetries: 5 }), T0);
+    const [failing, released, buried] = await claimJobs(store, { free: 3 });
+    const all = [failing!, released!, buried!];
+    for (const { id } of all) await store.cancel(id, T0);
     const exit = { exitCode: 3, signal: null, stdoutBytes: 0, stderrBytes: 0 };
     const outcome = { event: "fail", error: EXIT_ERROR, dueAtMs: T0, exit } as const;
     assert.equal(await settleOne(store, failing!, outcome), "settled");
     assert.equal(await settleOne(store, released!, { event: "release" }), "settled");
-    for (const { id } of [failing!, released!]) {
-      assert.equal((await find(store, id)).state, "cancelled");
-    }
+    // Not even from the dead-letter queue.
+    assert.equal(await settleOne(store, buried!, { event: "bury", error: EXIT_ERROR }), "settled");
+    for (const { id } of all) assert.equal((await find(store, id)).state, "cancelled");
     assert.equal((await store.attempts(failing!.seq))[0]!.exitCode, 3);
     assert.deepEqual(await claimJobs(store, { free: 2, nowMs: T0 + 1e9 }), []);
   });
