@@ -21,19 +21,38 @@ const COLUMNS: readonly Column[] = [
   { title: "ABOUT" },
 ];
 
-/** Prints the jobs in these states (undefined: all) that the options ask for, newest first. */
-export async function printJobs(
-  { out, options }: Invocation,
-  queue: Queue,
+/** Which jobs to print; no states: all. */
+export interface JobFilter {
+  readonly states: readonly JobState[] | undefined;
+  readonly queue: string | undefined;
+  readonly kind: string | undefined;
+  readonly limit: number;
+}
+
+/** The jobs in these states that the options ask for. @throws {UsageError} */
+export function readFilter(
+  { options }: Invocation,
   states: readonly JobState[] | undefined,
+): JobFilter {
+  return {
+    states,
+    queue: options.text("queue"),
+    kind: options.text("kind"),
+    limit: options.integer("limit", { least: 1, most: MOST_JOBS }) ?? LIMITS.listPageDefault,
+  };
+}
+
+/** Prints the jobs, newest first. */
+export async function printJobs(
+  { out }: Invocation,
+  queue: Queue,
+  { limit, ...query }: JobFilter,
 ): Promise<void> {
-  const limit = options.integer("limit", { least: 1, most: MOST_JOBS }) ?? LIMITS.listPageDefault;
-  const query = { states, queue: options.text("queue"), kind: options.text("kind") };
   const { jobs, hasMore } = await collect(queue, query, limit);
   if (out.isJson) {
     out.json(jobs.map((job) => ({ id: job.id, ...statusView(job) })));
   } else if (jobs.length === 0) {
-    out.note(describeNothing(states, options.has("queue") || options.has("kind")));
+    out.note(describeNothing(query.states, (query.queue ?? query.kind) !== undefined));
   } else {
     out.table(COLUMNS, await rows(jobs, queue, out));
   }
@@ -42,7 +61,7 @@ export async function printJobs(
 
 async function collect(
   queue: Queue,
-  query: { states?: readonly JobState[]; queue?: string; kind?: string },
+  query: Omit<JobFilter, "limit">,
   limit: number,
 ): Promise<{ jobs: Job[]; hasMore: boolean }> {
   const jobs: Job[] = [];

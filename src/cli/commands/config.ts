@@ -48,9 +48,9 @@ function list(invocation: Invocation): Promise<number> {
         COLUMNS,
         views.map(({ key, value, source, default: fallback }) => [
           key,
-          source === "default" ? value ?? "none" : out.colors.bold(value ?? "none"),
+          source === "default" ? value || "none" : out.colors.bold(value || "none"),
           source,
-          fallback ?? "none",
+          fallback || "none",
         ]),
       );
     }
@@ -63,7 +63,7 @@ function get(invocation: Invocation, name: SettingName): Promise<number> {
   return withStore(invocation, ({ sources }) => {
     const view = settingView(name, sources);
     if (out.isJson) out.json(view);
-    else out.line(view.value ?? "none");
+    else out.line(view.value || "none");
     return Promise.resolve(EXIT.done);
   });
 }

@@ -3,7 +3,7 @@ import { isJobState, type JobState, STATES } from "../../job/state.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
-import { printJobs } from "../job_table.ts";
+import { printJobs, readFilter } from "../job_table.ts";
 import { didYouMean } from "../suggest.ts";
 
 export function run(invocation: Invocation): Promise<number> {
@@ -14,8 +14,9 @@ export function run(invocation: Invocation): Promise<number> {
   const states = options.isOn("dlq")
     ? ["dead"] as const
     : parseStates(options.text("state") ?? "pending");
+  const filter = readFilter(invocation, states);
   return withQueue(invocation, async ({ queue }) => {
-    await printJobs(invocation, queue, states);
+    await printJobs(invocation, queue, filter);
     return EXIT.done;
   });
 }

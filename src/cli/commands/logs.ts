@@ -1,12 +1,14 @@
 /** `queuectl logs`: a job's output as it is, and with `--follow` as it comes. */
 import type { Job, OutputStream } from "../../job/job.ts";
 import { isFinished } from "../../job/state.ts";
-import type { AttemptView, Queue } from "../../queue/queue.ts";
+import { type AttemptView, joinOutput, type Queue } from "../../queue/queue.ts";
 import type { StoredChunk } from "../../store/store.ts";
 import { CommandError, EXIT, UsageError } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { lookUntil } from "../watching.ts";
+
+const STREAMS = ["stdout", "stderr"] as const;
 
 export function run(invocation: Invocation): Promise<number> {
   const { args, options } = invocation;
@@ -26,9 +28,25 @@ export function run(invocation: Invocation): Promise<number> {
       throw new CommandError(EXIT.failed, `job ${id} has no attempt ${attempt}`);
     }
     if (output === null) invocation.out.message(`Job ${id} is ${job.state}: it has not run yet.`);
-    else print.chunks(output.attempt, output.chunks);
+    else {
+      print.chunks(output.attempt, output.chunks);
+      noteTruncation(invocation, output, stream);
+    }
     return EXIT.done;
   });
+}
+
+/** Says which streams have had more than was kept. */
+function noteTruncation(
+  { out }: Invocation,
+  { attempt, chunks }: { attempt: AttemptView; chunks: readonly StoredChunk[] },
+  wanted: OutputStream | undefined,
+): void {
+  for (const stream of wanted === undefined ? STREAMS : [wanted]) {
+    const kept = joinOutput(chunks, stream).length;
+    const printed = attempt[`${stream}Bytes`] ?? 0;
+    if (printed > kept) out.note(`-- ${stream} is truncated: ${kept} of ${printed} bytes --`);
+  }
 }
 
 interface Printer {

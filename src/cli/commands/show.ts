@@ -1,9 +1,8 @@
 /** `queuectl show`: everything about a job. */
-import type { Job, Payload } from "../../job/job.ts";
+import type { Job, OutputStream, Payload } from "../../job/job.ts";
 import { formatDuration, humanDuration } from "../../lib/duration.ts";
-import { type AttemptView, joinOutput } from "../../queue/queue.ts";
+import { type AttemptView, joinOutput, type Queue } from "../../queue/queue.ts";
 import { jobView } from "../../queue/views.ts";
-import type { StoredChunk } from "../../store/store.ts";
 import { EXIT } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
@@ -33,14 +32,18 @@ export function run(invocation: Invocation): Promise<number> {
       queue.attempts(job),
       queue.output(job),
     ]);
-    const chunks = output?.chunks ?? [];
+    const streams = STREAMS.map((stream) => keptOutput(output, stream));
     if (out.isJson) {
-      const text = Object.fromEntries(STREAMS.map((stream) => [stream, textOf(chunks, stream)]));
-      out.json({ ...jobView(job, { payload, attempts }), output: text });
+      const fields = streams.flatMap(({ stream, text, isTruncated }) => [
+        [stream, text],
+        [`${stream}_truncated`, isTruncated],
+      ]);
+      const view = jobView(job, { payload, attempts });
+      out.json({ ...view, output: Object.fromEntries(fields) });
     } else {
       printJob(out, job, payload);
       printAttempts(out, attempts);
-      printOutput(out, chunks, job.id);
+      for (const kept of streams) printOutput(out, kept, job.id);
     }
     return EXIT.done;
   });
@@ -78,7 +81,8 @@ function describePayload(job: Job, payload: Payload): [string, string | null][] 
     ];
   }
   if (typeof payload === "string") return [["Payload", oneLine(payload, 400)]];
-  return [["Payload", `${payload.byteLength} bytes`]];
+  const head = new TextDecoder().decode(payload.subarray(0, 400));
+  return [["Payload", `${payload.byteLength} bytes: ${oneLine(head, 80)}`]];
 }
 
 function printAttempts(out: Output, attempts: readonly AttemptView[]): void {
@@ -99,19 +103,38 @@ function printAttempts(out: Output, attempts: readonly AttemptView[]): void {
   );
 }
 
-function printOutput(out: Output, chunks: readonly StoredChunk[], id: string): void {
-  for (const stream of STREAMS) {
-    const { text, isCut } = tail(textOf(chunks, stream), OUTPUT_SHOWN);
-    if (text === "") continue;
-    out.line();
-    const more = isCut ? `, its end (all of it: queuectl logs ${id} --stream ${stream})` : "";
-    out.heading(`${stream} of the last attempt${more}`);
-    out.line(sanitize(text));
-  }
+interface KeptOutput {
+  readonly stream: OutputStream;
+  readonly text: string;
+  readonly bytes: number;
+  /** More was printed than was kept. */
+  readonly isTruncated: boolean;
 }
 
-function textOf(chunks: readonly StoredChunk[], stream: "stdout" | "stderr"): string {
-  return new TextDecoder().decode(joinOutput(chunks, stream));
+function keptOutput(
+  output: Awaited<ReturnType<Queue["output"]>>,
+  stream: OutputStream,
+): KeptOutput {
+  const bytes = joinOutput(output?.chunks ?? [], stream);
+  const printed = output?.attempt[`${stream}Bytes`] ?? 0;
+  return {
+    stream,
+    text: new TextDecoder().decode(bytes),
+    bytes: bytes.length,
+    isTruncated: printed > bytes.length,
+  };
+}
+
+function printOutput(out: Output, { stream, text, bytes, isTruncated }: KeptOutput, id: string) {
+  const { text: shown, isCut } = tail(text, OUTPUT_SHOWN);
+  if (shown === "") return;
+  const notes = [
+    ...(isTruncated ? [`truncated: only the first ${bytes} bytes were kept`] : []),
+    ...(isCut ? [`here its end; all of it: queuectl logs ${id} --stream ${stream}`] : []),
+  ];
+  out.line();
+  out.heading(`${stream} of the last attempt${notes.map((note) => ` (${note})`).join("")}`);
+  out.line(sanitize(shown));
 }
 
 function elapsed(fromMs: number | null, toMs: number | null): string | null {

@@ -180,16 +180,16 @@ function print({ out }: Invocation, items: readonly Item[], summary: Summary): v
     }));
     return out.json({ ...summary, results });
   }
-  if (items.length === 1 && items[0]!.jobId !== null) out.facts([["Job", items[0]!.jobId]]);
-  const perSecond = Math.round(summary.done / Math.max(0.001, summary.elapsed_ms / 1_000));
+  const perSecond = summary.done / Math.max(0.001, summary.elapsed_ms / 1_000);
   out.facts([
+    ["Job", items.length === 1 ? items[0]!.jobId : null],
     ["Jobs", String(summary.jobs)],
     ["Done", String(summary.done)],
     ["Failed", String(summary.failed)],
     ["Cancelled", summary.cancelled === 0 ? null : String(summary.cancelled)],
     ["Unfinished", summary.unfinished === 0 ? null : String(summary.unfinished)],
     ["Characters", String(summary.characters)],
-    ["Elapsed", `${humanDuration(summary.elapsed_ms)} (${perSecond} jobs/s)`],
+    ["Elapsed", `${humanDuration(summary.elapsed_ms)} (${perSecond.toFixed(1)} jobs/s)`],
   ]);
 }
 

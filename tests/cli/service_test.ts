@@ -1,0 +1,230 @@
+/** Programs that run until they are stopped, and commands that wait for them. */
+import assert from "node:assert/strict";
+import { mayBeAlive, processStart } from "../../src/lib/process_identity.ts";
+import { queuectl, spawnQueuectl, spawnServer, tempDir } from "../helpers/cli.ts";
+import { eventually } from "../helpers/eventually.ts";
+
+const WORKER = ["worker", "-n", "1", "--log-format", "json", "--backoff-base", "0.01"];
+const isUp = ({ stderr }: { stderr: string }) => stderr.includes('"service.started"');
+
+Deno.test("serve answers, runs what is added beside it, and ends with 0 on SIGTERM", async () => {
+  await using temp = await tempDir();
+  await using server = await spawnServer(["--workers", "1"], temp);
+  assert.equal((await (await fetch(`${server.url}/healthz`)).json()).status, "ok");
+  await queuectl(["add", "echo hi; echo no >&2", "--id", "a"], temp);
+  const waited = await queuectl(["wait", "a"], temp);
+  assert.match(waited.stdout, /^Job a is completed in \d/);
+  assert.equal(waited.code, 0);
+  const logs = await queuectl(["logs", "a"], temp);
+  assert.deepEqual([logs.stdout, logs.stderr], ["hi\n", "no\n"]);
+  const ended = await server.stop("SIGTERM");
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.equal(server.log("job.ended")[0].state, "completed");
+  assert.equal(server.log("service.stopped").length, 1);
+});
+
+Deno.test("serve --workers 0 answers and leaves the jobs alone", async () => {
+  await using temp = await tempDir();
+  await using server = await spawnServer(["--workers", "0", "--json"], temp);
+  const { url, pid } = JSON.parse(server.stdout);
+  assert.deepEqual([url, pid], [server.url, server.pid]);
+  const body = JSON.stringify({ kind: "count", payload: "x", id: "left" });
+  const headers = { "content-type": "application/json" };
+  const added = await fetch(`${url}/jobs`, { method: "POST", body, headers });
+  assert.equal(added.status, 201);
+  await added.body?.cancel();
+  const late = await queuectl(["wait", "left", "--timeout", "300ms"], temp);
+  assert.equal(late.code, 4);
+  assert.match(late.stderr, /job left is still pending after 300ms/);
+  assert.equal((await server.stop("SIGINT")).code, 0);
+});
+
+Deno.test("serve refuses an address that others can reach, and tells both ways out", async () => {
+  await using temp = await tempDir();
+  const weak = `${temp.dir}/weak`;
+  const token = `${temp.dir}/token`;
+  await Deno.writeTextFile(weak, "short\n");
+  await Deno.writeTextFile(token, "  0123456789abcdef-secret\n");
+  const line = ["serve", "--port", "0", "--workers", "0", "--host", "0.0.0.0"];
+  const bare = await queuectl(line, temp);
+  assert.equal(bare.code, 2);
+  assert.match(bare.stderr, /without a token[\s\S]*--token-file[\s\S]*--insecure/);
+  const short = await queuectl([...line, "--token-file", weak], temp);
+  assert.equal(short.code, 2);
+  assert.match(short.stderr, /expected at least 16 characters, got 5/);
+  assert.doesNotMatch(short.stderr, /short\b/);
+  assert.equal((await queuectl([...line, "--token-file", "/no/such"], temp)).code, 2);
+});
+
+Deno.test("a token guards the API, and is never shown", async () => {
+  await using temp = await tempDir();
+  const file = `${temp.dir}/token`;
+  const token = "0123456789abcdef-secret";
+  await Deno.writeTextFile(file, `  ${token}\n`);
+  const env = { QUEUECTL_TOKEN_FILE: file };
+  await using server = await spawnServer(["--workers", "0", "--log-level", "debug"], {
+    ...temp,
+    env,
+  });
+  const without = await fetch(`${server.url}/stats`);
+  assert.equal(without.status, 401);
+  await without.body?.cancel();
+  const headers = { authorization: `Bearer ${token}` };
+  const withToken = await fetch(`${server.url}/stats`, { headers });
+  assert.equal(withToken.status, 200);
+  await withToken.body?.cancel();
+  const { stdout, stderr } = await server.stop();
+  assert.ok(!`${stdout}${stderr}`.includes(token));
+  const settings = await queuectl(["config", "list"], { ...temp, env });
+  assert.ok(!settings.stdout.includes(token));
+});
+
+Deno.test("a port that is in use exits 1, before any job is touched", async () => {
+  await using temp = await tempDir();
+  await using server = await spawnServer(["--workers", "0"], temp);
+  const { port } = new URL(server.url);
+  await queuectl(["add", "true", "--id", "untouched"], temp);
+  const second = await queuectl(["serve", "--port", port], temp);
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /port is in use/);
+  const job = JSON.parse((await queuectl(["show", "untouched", "--json"], temp)).stdout);
+  assert.equal(job.state, "pending");
+});
+
+Deno.test("faults that are asked for are announced loudly", async () => {
+  await using temp = await tempDir();
+  await using server = await spawnServer(
+    ["--workers", "0", "--fault-fail", "0.5", "--log-level", "info"],
+    temp,
+  );
+  const [warning] = server.log("faults.injected");
+  assert.equal(warning.level, "warn");
+  assert.match(warning.message, /FAULT INJECTION IS ON/);
+  assert.equal(warning["fault-fail"], 0.5);
+});
+
+Deno.test("the first signal lets running jobs finish, the second stops them at once", async () => {
+  await using temp = await tempDir();
+  await using worker = await spawnQueuectl(WORKER, { ...temp, ready: isUp });
+  await queuectl(["add", "echo started; sleep 60", "--id", "long"], temp);
+  await eventually(() => worker.log("job.started").length > 0, { what: "the job started" });
+  worker.signal("SIGTERM");
+  await eventually(() => worker.log("service.draining").length > 0, { what: "it drains" });
+  assert.equal(worker.isOver, false);
+  const { code } = await worker.stop("SIGTERM");
+  assert.equal(code, 1);
+  const job = JSON.parse((await queuectl(["show", "long", "--json"], temp)).stdout);
+  assert.deepEqual([job.state, job.attempts], ["pending", 0], "given back, no attempt counted");
+});
+
+Deno.test("wait exits by the jobs' outcome: 0, 1, 3, 4", async () => {
+  await using temp = await tempDir();
+  await using _worker = await spawnQueuectl(WORKER, { ...temp, ready: isUp });
+  await queuectl(["add", "true", "--id", "good"], temp);
+  await queuectl(["add", "exit 7", "--id", "bad", "--max-retries", "1"], temp);
+  await queuectl(["add", "true", "--id", "off", "--delay", "1h"], temp);
+  assert.equal((await queuectl(["wait", "good"], temp)).code, 0);
+  const bad = await queuectl(["wait", "good", "bad"], temp);
+  assert.equal(bad.code, 1);
+  assert.match(bad.stdout, /Job bad is dead: exit code 7/);
+  assert.equal((await queuectl(["wait", "good", "nope", "bad"], temp)).code, 3);
+  const late = await queuectl(["wait", "off", "--timeout", "100ms", "--json"], temp);
+  assert.equal(late.code, 4);
+  assert.equal(JSON.parse(late.stdout)[0].state, "pending");
+  await queuectl(["cancel", "off"], temp);
+  assert.equal((await queuectl(["wait", "off"], temp)).code, 1);
+});
+
+Deno.test("wait notices the end of a job that was not even started when it began", async () => {
+  await using temp = await tempDir();
+  await queuectl(["add", "true", "--id", "a"], temp);
+  const waiting = queuectl(["wait", "a"], temp);
+  await using _worker = await spawnQueuectl(WORKER, { ...temp, ready: isUp });
+  assert.equal((await waiting).code, 0);
+});
+
+Deno.test("logs -f follows a job over its attempts, to its end", async () => {
+  await using temp = await tempDir();
+  const gate = `${temp.dir}/gate`;
+  // The first attempt fails once it is told to, the second succeeds.
+  const script =
+    `echo "attempt $QUEUECTL_ATTEMPT"; echo warn >&2; [ "$QUEUECTL_ATTEMPT" = 2 ] || ` +
+    `{ until [ -e ${gate} ]; do sleep 0.02; done; echo bye; exit 1; }`;
+  await queuectl(["add", script, "--id", "a"], temp);
+  await using _worker = await spawnQueuectl(WORKER, { ...temp, ready: isUp });
+  await using follower = await spawnQueuectl(["logs", "-f", "a"], {
+    ...temp,
+    ready: ({ stdout }) => stdout === "attempt 1\n",
+  });
+  assert.equal(follower.isOver, false, "it prints while the job runs");
+  await Deno.writeTextFile(gate, "");
+  const { code, stdout, stderr } = await follower.ended;
+  assert.equal(code, 0);
+  assert.equal(stdout, "attempt 1\nbye\nattempt 2\n");
+  assert.equal(stderr, "warn\n-- attempt 2 --\nwarn\n");
+});
+
+Deno.test("cancel stops a running command", async () => {
+  await using temp = await tempDir();
+  await using worker = await spawnQueuectl(WORKER, { ...temp, ready: isUp });
+  await queuectl(["add", "sleep 60", "--id", "long"], temp);
+  await eventually(() => worker.log("job.started").length > 0, { what: "the job started" });
+  const cancelled = await queuectl(["cancel", "long"], temp);
+  assert.deepEqual([cancelled.code, cancelled.stdout], [0, "Job long is cancelled\n"]);
+  assert.equal((await queuectl(["wait", "long"], temp)).code, 1);
+});
+
+Deno.test("detached workers outlive the command, are listed, and are stopped", async () => {
+  await using temp = await tempDir();
+  const log = `${temp.dir}/worker.log`;
+  const started = await queuectl(
+    ["worker", "start", "--count", "2", "--detach", "--log-file", log, "--json"],
+    { ...temp, env: { QUEUECTL_JOB_ID: "someone" } },
+  );
+  assert.equal(started.code, 0, started.stderr);
+  const { pid, workers } = JSON.parse(started.stdout);
+  const startedAt = processStart(pid);
+  assert.equal(mayBeAlive(pid, startedAt), true);
+  try {
+    assert.deepEqual(workers.toSorted(), ["w-1", "w-2"]);
+    const listed = JSON.parse((await queuectl(["worker", "list", "--json"], temp)).stdout);
+    assert.deepEqual(
+      listed.map((one: Record<string, unknown>) => [one["pid"], one["role"]]),
+      [[pid, "worker"], [pid, "worker"]],
+    );
+    assert.match((await queuectl(["status"], temp)).stdout, new RegExp(`w-2 +${pid} +worker`));
+    await queuectl(["add", "true", "--id", "a"], temp);
+    assert.equal((await queuectl(["wait", "a", "--timeout", "20s"], temp)).code, 0);
+  } finally {
+    const stopped = await queuectl(["worker", "stop"], temp);
+    assert.deepEqual([stopped.code, stopped.stdout], [0, `Stopped process ${pid}\n`]);
+  }
+  assert.equal(mayBeAlive(pid, startedAt), false);
+  assert.match(await Deno.readTextFile(log), /"event":"job.ended"[^\n]*"job":"a"/);
+  const again = await queuectl(["worker", "stop"], temp);
+  assert.deepEqual([again.code, again.stdout], [0, "No workers to stop.\n"]);
+});
+
+Deno.test("worker stop leaves serve alone, and says when it has waited long enough", async () => {
+  await using temp = await tempDir();
+  await using server = await spawnServer(["--workers", "1"], temp);
+  assert.equal((await queuectl(["worker", "stop"], temp)).stdout, "No workers to stop.\n");
+  assert.equal(server.isOver, false);
+  await server.stop();
+
+  await using worker = await spawnQueuectl(WORKER, { ...temp, ready: isUp });
+  await queuectl(["add", "sleep 60", "--id", "long"], temp);
+  await eventually(() => worker.log("job.started").length > 0, { what: "the job started" });
+  const late = await queuectl(["worker", "stop", "--timeout", "200ms"], temp);
+  assert.equal(late.code, 4);
+  assert.match(late.stderr, new RegExp(`process ${worker.pid} is still running after 200ms`));
+  await worker.stop("SIGTERM");
+});
+
+Deno.test("detached workers that cannot start are reported", async () => {
+  await using temp = await tempDir();
+  const line = ["worker", "start", "--detach", "--log-file", "/no/such/dir/log"];
+  const { code, stderr } = await queuectl(line, temp);
+  assert.equal(code, 2);
+  assert.match(stderr, /cannot write the log file/);
+});
