@@ -63,7 +63,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 }
 
 class RunningEngine implements Engine {
-  readonly holder = newId();
+  /** The random half of an id: it stands in every job's row. */
+  readonly holder = newId().slice(16);
   isDraining = false;
   readonly #options: EngineOptions;
   readonly #slots: Slot[];

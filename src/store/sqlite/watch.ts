@@ -33,7 +33,8 @@ export function watchChanges(
   const poll = setInterval(check, POLL_MS);
   let watcher: Deno.FsWatcher | null = null;
   try {
-    watcher = Deno.watchFs(`${path}-wal`);
+    // Beside the file itself, should the path be a link to it.
+    watcher = Deno.watchFs(`${Deno.realPathSync(path)}-wal`);
   } catch { /* not supported here: the poll has to do */ }
   const follow = async (events: Deno.FsWatcher) => {
     try {
