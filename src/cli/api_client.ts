@@ -164,8 +164,10 @@ function reasonOf(error: unknown): string {
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return `no answer within ${REQUEST_LIMIT_MS / 1_000} s`;
   }
-  const { message } = error as Error;
+  let innermost = error as Error;
+  while (innermost.cause instanceof Error) innermost = innermost.cause;
+  const { message } = innermost;
   return /\(os error \d+\)/.test(message)
-    ? message.replace(/^.*: ([^:]+) \(os error \d+\).*$/s, "$1").toLowerCase()
+    ? message.replace(/^(?:.*: )?([^:]+) \(os error \d+\).*$/s, "$1").toLowerCase()
     : message;
 }

@@ -73,7 +73,7 @@ Deno.test("logs keeps the two streams apart and changes no byte", async () => {
   const both = await queuectl(["logs", "dead-1"], temp);
   assert.equal(both.code, 0);
   assert.equal(both.stdout, "connecting\ngiving up\n");
-  assert.match(both.stderr, /^\x1b\[31mno route to host\x1b\[0m\n/);
+  assert.ok(both.stderr.startsWith("\x1b[31mno route to host\x1b[0m\n"));
   assert.match(both.stderr, /stdout is truncated: 21 of 5000000 bytes/);
   const one = await queuectl(["logs", "dead-1", "--stream", "stderr"], temp);
   assert.equal(one.stdout, "");
