@@ -19,12 +19,12 @@ Deno.test("a job that always kills its worker ends in the DLQ, and each time cos
   assert.equal(job["state"], "dead");
   assert.equal(job["attempts"], 3);
   assert.deepEqual(errorCodes(job), ["crash", "crash", "crash"]);
-  assert.deepEqual(worker.events("worker.died").map(({ reason }) => reason), [
+  assert.deepEqual(worker.log("worker.died").map(({ reason }) => reason), [
     "crash",
     "crash",
     "crash",
   ]);
-  const pauses = worker.events("worker.died").map(({ pause_ms }) => pause_ms);
+  const pauses = worker.log("worker.died").map(({ pause_ms }) => pause_ms);
   assert.ok(pauses[0] < pauses[1] && pauses[1] < pauses[2], `growing pauses, got ${pauses}`);
   await worker.sees("worker.started", { fits: ({ restarts }) => restarts === 3 });
   assert.deepEqual(JSON.parse(await sandbox.ok("dlq", "list", "--json")).length, 1);
@@ -94,5 +94,5 @@ Deno.test("without faults, start-up does not speak of any", async () => {
   await using sandbox = await Sandbox.create();
   const worker = await sandbox.worker(["-n", "1"]);
   await worker.stop();
-  assert.deepEqual(worker.events("faults.injected"), []);
+  assert.deepEqual(worker.log("faults.injected"), []);
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type Api, apiOf } from "../helpers/api.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { type JobJson, Sandbox, type Service } from "../helpers/program.ts";
+import { type JobJson, type Running, Sandbox } from "../helpers/program.ts";
 
 const KILLS = 4;
 const CLIENTS = 4;
@@ -17,7 +17,7 @@ const FLAGS = [
 
 Deno.test("every acknowledged upload is counted right, once, although the server is killed", async () => {
   await using sandbox = await Sandbox.create();
-  const server: { current: Service } = { current: await sandbox.serve(FLAGS) };
+  const server: { current: Running } = { current: await sandbox.serve(FLAGS) };
   const api = apiOf({
     get url() {
       return server.current.url;

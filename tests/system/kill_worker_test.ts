@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { eventually } from "../helpers/eventually.ts";
 import { childrenOf, isAlive, killAll, processesWith } from "../helpers/processes.ts";
-import { Sandbox, type Service } from "../helpers/program.ts";
+import { type Running, Sandbox } from "../helpers/program.ts";
 
 const SHORT = ["--lease", "2s", "--reap-interval", "500ms", "--backoff-base", "0.1"];
 
@@ -136,7 +136,7 @@ Deno.test("killing worker processes over and over loses no job and leaves no pro
   const ids = Array.from({ length: 80 }, (_, index) => `job-${index}`);
   const command = 'sleep 0.1 & wait; echo "$QUEUECTL_JOB_ID" >> done';
   await sandbox.enqueue(ids.map((id) => ({ id, command, max_retries: 50 })));
-  const workers: Service[] = [];
+  const workers: Running[] = [];
   for (let index = 0; index < 3; index++) workers.push(await sandbox.worker(flags));
   for (let kill = 0; kill < 5; kill++) {
     const goal = Math.min(ids.length - 10, sandbox.lines("done").length + 8);
