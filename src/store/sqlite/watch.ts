@@ -8,6 +8,12 @@ import type { Connection } from "./connection.ts";
 
 const POLL_MS = 1_000;
 
+/**
+ * The kernel speaks of a write when it reaches the file, but others see the commit only after its
+ * fsync: look again after so long.
+ */
+const AFTER_EVENT_MS = [2, 5, 15, 50, 150];
+
 export function watchChanges(
   connection: Connection,
   path: string,
@@ -17,6 +23,8 @@ export function watchChanges(
   const readVersion = () => statement.get()!["data_version"] as number;
   let version = readVersion();
   let isClosed = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let looks = 0;
   const check = () => {
     if (isClosed) return;
     let found: number;
@@ -29,6 +37,19 @@ export function watchChanges(
     version = found;
     onChange();
   };
+  const lookAgain = () => {
+    timer = undefined;
+    if (isClosed || looks >= AFTER_EVENT_MS.length) return;
+    timer = setTimeout(() => {
+      check();
+      lookAgain();
+    }, AFTER_EVENT_MS[looks++]);
+  };
+  const onEvent = () => {
+    check();
+    looks = 0;
+    if (timer === undefined) lookAgain();
+  };
 
   const poll = setInterval(check, POLL_MS);
   let watcher: Deno.FsWatcher | null = null;
@@ -38,7 +59,7 @@ export function watchChanges(
   } catch { /* not supported here: the poll has to do */ }
   const follow = async (events: Deno.FsWatcher) => {
     try {
-      for await (const _ of events) check();
+      for await (const _ of events) onEvent();
     } catch { /* the watch ended: the poll goes on */ }
   };
   if (watcher !== null) follow(watcher);
@@ -47,6 +68,7 @@ export function watchChanges(
     [Symbol.dispose]() {
       isClosed = true;
       clearInterval(poll);
+      clearTimeout(timer);
       try {
         watcher?.close();
       } catch { /* ended already */ }
