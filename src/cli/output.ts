@@ -82,7 +82,8 @@ export class Output {
   }
 
   state(state: JobState): string {
-    return this.colors[STATE_COLOR[state]](state);
+    const color = STATE_COLOR[state];
+    return color === null ? state : this.colors[color](state);
   }
 
   /** An instant: relative on a terminal, else ISO 8601; `-` where there is none. */
@@ -105,14 +106,14 @@ export class Output {
 }
 
 const STATE_COLOR = {
-  pending: "white",
+  pending: null,
   started: "cyan",
   processing: "cyan",
   completed: "green",
   failed: "yellow",
   dead: "red",
   cancelled: "gray",
-} as const satisfies Record<JobState, keyof Colors>;
+} as const satisfies Record<JobState, keyof Colors | null>;
 
 /** Whether the stream takes colours: a terminal, and `NO_COLOR` (no-color.org) is not set. */
 export function hasColor(io: CliIo, stream: { readonly isTerminal: boolean }): boolean {
@@ -172,6 +173,11 @@ export function relativeTime(atMs: number, nowMs: number): string {
   if (distanceMs < 1_000) return "now";
   const distance = humanDuration(Math.floor(distanceMs / 1_000) * 1_000);
   return atMs > nowMs ? `in ${distance}` : `${distance} ago`;
+}
+
+/** `1 job`, `2 jobs`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** A text on one line, without control characters, at most `width` characters long. */

@@ -1,7 +1,7 @@
 /** Programs that run until they are stopped, and commands that wait for them. */
 import assert from "node:assert/strict";
 import { mayBeAlive, processStart } from "../../src/lib/process_identity.ts";
-import { queuectl, spawnQueuectl, spawnServer, tempDir } from "../helpers/cli.ts";
+import { program, queuectl, spawnQueuectl, spawnServer, tempDir } from "../helpers/cli.ts";
 import { eventually } from "../helpers/eventually.ts";
 
 const WORKER = ["worker", "-n", "1", "--log-format", "json", "--backoff-base", "0.01"];
@@ -203,6 +203,32 @@ Deno.test("detached workers outlive the command, are listed, and are stopped", a
   assert.match(await Deno.readTextFile(log), /"event":"job.ended"[^\n]*"job":"a"/);
   const again = await queuectl(["worker", "stop"], temp);
   assert.deepEqual([again.code, again.stdout], [0, "No workers to stop.\n"]);
+});
+
+Deno.test("a job can add jobs, and start workers that outlive it", async () => {
+  await using temp = await tempDir();
+  await using worker = await spawnQueuectl([...WORKER, "--pass-env", "*"], {
+    ...temp,
+    ready: isUp,
+  });
+  const { command, args } = program();
+  const self = [command, ...args].map((word) => `'${word}'`).join(" ");
+  const script = `${self} add true --id inner --db ${temp.db} && ` +
+    `${self} worker start --count 1 --detach --json --db ${temp.db}`;
+  await queuectl(["add", script, "--id", "outer", "--max-retries", "0"], temp);
+  const waited = await queuectl(["wait", "outer"], temp);
+  const { stdout, stderr } = await queuectl(["logs", "outer"], temp);
+  assert.equal(waited.code, 0, stderr);
+  const { pid } = JSON.parse(stdout.split("\n")[1]!);
+  try {
+    assert.equal((await queuectl(["wait", "inner"], temp)).code, 0);
+    assert.equal((await worker.stop()).code, 0);
+    assert.equal(mayBeAlive(pid, processStart(pid)), true);
+    const listed = await queuectl(["worker", "list", "--json"], temp);
+    assert.deepEqual(JSON.parse(listed.stdout).map((one: { pid: number }) => one.pid), [pid]);
+  } finally {
+    assert.equal((await queuectl(["worker", "stop"], temp)).code, 0);
+  }
 });
 
 Deno.test("worker stop leaves serve alone, and says when it has waited long enough", async () => {

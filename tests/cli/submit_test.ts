@@ -87,7 +87,7 @@ Deno.test("submit gives up when it was told to, with 4", async () => {
   );
   assert.equal(code, 4);
   assert.match(stdout, /Unfinished +1\n/);
-  assert.match(stderr, /1 jobs are not finished after 300ms/);
+  assert.match(stderr, /not finished after 300ms: 1 job\n/);
 });
 
 Deno.test("submit says that no API answers there", async () => {

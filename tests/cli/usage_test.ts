@@ -1,6 +1,7 @@
 /** Bad usage: what the program says and that it does nothing. */
 import assert from "node:assert/strict";
-import { queuectl, tempDir } from "../helpers/cli.ts";
+import { openStore } from "../../src/store/open.ts";
+import { program, queuectl, tempDir } from "../helpers/cli.ts";
 
 /** Command lines that make no sense, and what must be said about them. */
 const BAD: readonly [line: string[], message: RegExp][] = [
@@ -91,7 +92,6 @@ Deno.test("a wrong environment variable is named", async () => {
 Deno.test("a wrong stored setting stops commands, but not config, which can repair it", async () => {
   await using temp = await tempDir();
   await queuectl(["initdb"], temp);
-  const { openStore } = await import("../../src/store/open.ts");
   {
     await using store = await openStore({
       db: temp.db,
@@ -164,7 +164,6 @@ Deno.test("version and --version agree", async () => {
 
 Deno.test("a reader that goes away ends the program quietly", async () => {
   await using temp = await tempDir();
-  const { program } = await import("../helpers/cli.ts");
   const lines = Array.from({ length: 3_000 }, () => '{"command":"true"}\n').join("");
   assert.equal((await queuectl(["enqueue", "-"], { ...temp, stdin: lines })).code, 0);
   const { command, args } = program();

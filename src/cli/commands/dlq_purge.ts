@@ -3,6 +3,7 @@ import { EXIT } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { ask } from "../io.ts";
+import { plural } from "../output.ts";
 
 export function run(invocation: Invocation): Promise<number> {
   const { io, out, options } = invocation;
@@ -10,7 +11,7 @@ export function run(invocation: Invocation): Promise<number> {
     const isAsking = !options.isOn("yes") && io.stdin.isTerminal && io.stderr.isTerminal;
     if (isAsking) {
       const { dead } = (await queue.stats()).counts;
-      const answer = await ask(io, `Delete ${dead} dead ${dead === 1 ? "job" : "jobs"}? [y/N] `);
+      const answer = await ask(io, `Delete ${plural(dead, "dead job")}? [y/N] `);
       if (!/^y(es)?$/i.test(answer)) {
         out.message("Nothing was deleted.");
         return EXIT.failed;
@@ -18,7 +19,7 @@ export function run(invocation: Invocation): Promise<number> {
     }
     const deleted = await queue.purgeDead();
     if (out.isJson) out.json({ deleted });
-    else out.line(`Deleted ${deleted} dead ${deleted === 1 ? "job" : "jobs"}`);
+    else out.line(`Deleted ${plural(deleted, "dead job")}`);
     return EXIT.done;
   });
 }

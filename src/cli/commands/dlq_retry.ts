@@ -4,6 +4,7 @@ import { EXIT, UsageError } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { changeEach } from "../changes.ts";
 import { withQueue } from "../context.ts";
+import { plural } from "../output.ts";
 
 export function run(invocation: Invocation): Promise<number> {
   const { args, options, out } = invocation;
@@ -23,7 +24,7 @@ export function run(invocation: Invocation): Promise<number> {
     }
     const requeued = await queue.requeueAllDead();
     if (out.isJson) out.json({ requeued });
-    else out.line(`Requeued ${requeued} dead ${requeued === 1 ? "job" : "jobs"}`);
+    else out.line(`Requeued ${plural(requeued, "dead job")}`);
     return EXIT.done;
   });
 }

@@ -12,6 +12,7 @@ import type { Invocation } from "../command.ts";
 import { durationOption } from "../durations.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { CliIo } from "../io.ts";
+import { plural } from "../output.ts";
 import { inParallel } from "../parallel.ts";
 import { readToken } from "../token_file.ts";
 import { pause } from "../watching.ts";
@@ -68,7 +69,7 @@ export async function run(invocation: Invocation): Promise<number> {
   print(invocation, items, summary);
   if (!isOver) {
     invocation.out.error(
-      `${summary.unfinished} jobs are not finished after ${humanDuration(timeoutMs)}`,
+      `not finished after ${humanDuration(timeoutMs)}: ${plural(summary.unfinished, "job")}`,
     );
     return EXIT.timedOut;
   }

@@ -7,6 +7,7 @@ import type { JobStore } from "../../store/store.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { CommandError, EXIT, UsageError } from "../exit.ts";
+import { plural } from "../output.ts";
 import { openFile, runService } from "../service.ts";
 import { pause } from "../watching.ts";
 
@@ -63,7 +64,7 @@ function detach(invocation: Invocation): Promise<number> {
       }),
     ]);
     if (out.isJson) out.json({ pid: child.pid, workers: labels });
-    else out.line(`Started ${labels.length} workers, process ${child.pid}`);
+    else out.line(`Started ${plural(labels.length, "worker")}, process ${child.pid}`);
     return EXIT.done;
   });
 }

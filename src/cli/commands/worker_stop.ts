@@ -6,6 +6,7 @@ import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { durationOption } from "../durations.ts";
 import { CommandError, EXIT } from "../exit.ts";
+import { plural } from "../output.ts";
 import { pause } from "../watching.ts";
 
 /** Time to end after all jobs have been finished or given back. */
@@ -24,7 +25,9 @@ export function run(invocation: Invocation): Promise<number> {
     const elsewhere = (await queue.workers()).filter((worker) =>
       worker.role === "worker" && worker.host !== host
     ).length;
-    if (elsewhere > 0) out.message(`Not stopped: ${elsewhere} workers on other machines.`);
+    if (elsewhere > 0) {
+      out.message(`Not stopped: ${plural(elsewhere, "worker")} on other machines.`);
+    }
     for (const { pid } of running) terminate(pid);
     const timeoutMs = limitMs ?? settings["shutdown-timeout"] + MARGIN_MS;
     const left = await waitForEnd(store, running, timeoutMs);
