@@ -1,0 +1,2 @@
+/** Nothing: what starting the runtime costs. */
+export {};

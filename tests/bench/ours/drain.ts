@@ -1,0 +1,36 @@
+/** queuectl's drain: jobs that wait, run by worker threads; then added and run at the same time. */
+import { startEngine } from "../../../src/supervisor/engine.ts";
+import type { DrainFigures, DrainOptions } from "../scenarios/drain.ts";
+import { openQueue, watchJobs } from "./queue.ts";
+
+const { directory, jobs, payloadBytes, inFlight, workers }: DrainOptions = JSON.parse(
+  Deno.args[0]!,
+);
+const input = { kind: "count", payload: new Uint8Array(payloadBytes).fill(65) };
+const opened = await openQueue(`${directory}/queue.db`, { workers });
+const { queue, settings } = opened;
+
+const prepared = Math.ceil(jobs / 1_000) * 1_000;
+for (let added = 0; added < prepared; added += 1_000) {
+  await queue.addAll(Array.from({ length: 1_000 }, () => input));
+}
+
+const drained = watchJobs(queue, prepared);
+const engine = await startEngine({ queue, settings, role: "worker", random: Math.random });
+const { startMs, endMs } = await drained;
+
+const bothDrained = watchJobs(queue, jobs);
+const addingMs = performance.now();
+let begun = 0;
+await Promise.all(Array.from({ length: inFlight }, async () => {
+  while (begun++ < jobs) await queue.add(input);
+}));
+const { endMs: bothEndMs } = await bothDrained;
+
+await engine.stop();
+await opened[Symbol.asyncDispose]();
+const figures: DrainFigures = {
+  drainPerSecond: prepared / (endMs - startMs) * 1_000,
+  addAndDrainPerSecond: jobs / (bothEndMs - addingMs) * 1_000,
+};
+console.log(JSON.stringify(figures));

@@ -1,0 +1,226 @@
+/**
+ * Measures one peer in a process of its own: the same steps in the same order for every one of
+ * them. Runs in Node, Bun and Deno. Prints one JSON line for each step, so that what was found
+ * before a failure is kept.
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import type { OpenPeer, PeerQueue, PeerWorkers } from "./driver.ts";
+
+export interface MeasureOptions {
+  /** URL of the driver's module. */
+  readonly driver: string;
+  readonly variant: string;
+  /** Directory that has the peer's `node_modules`; empty: it has none. */
+  readonly modules: string;
+  readonly directory: string;
+  readonly port: number;
+  /** The server's processes, whose memory counts too, with all their descendants. */
+  readonly serverPids: readonly number[];
+  /** How long jobs are added, for each way to add. */
+  readonly addMs: number;
+  /** Jobs that are drained, and jobs that are added and drained at once. */
+  readonly drainJobs: number;
+  readonly flowJobs: number;
+  readonly latencyJobs: number;
+}
+
+/** Figures of one step, or why there are none. */
+export interface StepResult {
+  readonly step: string;
+  readonly figures: Readonly<Record<string, number>>;
+  readonly error?: string;
+}
+
+const TEXT = "The quick brown fox jumps over the lazy dog. ".repeat(3).slice(0, 100);
+const HUNDRED = Array.from({ length: 100 }, () => TEXT);
+const IN_FLIGHT = 64;
+
+/** After this a drain is cut short; what has been done by then counts. */
+const DRAIN_PATIENCE_MS = 12_000;
+/** A step that takes longer has failed. */
+const STEP_PATIENCE_MS = 40_000;
+const LATENCY_PATIENCE_MS = 6_000;
+
+const options: MeasureOptions = JSON.parse(process.argv[2]!);
+
+async function main(): Promise<void> {
+  const { open } = await import(options.driver) as { open: OpenPeer };
+  const openOne = async (name: string): Promise<PeerQueue> => {
+    const directory = `${options.directory}/${name}`;
+    mkdirSync(directory);
+    const { variant, port } = options;
+    return await open({ directory, name, variant, port, load });
+  };
+
+  const adding = await openOne("adding");
+  await step("one", async () => ({ perSecond: await addForAWhile(1, () => adding.add(TEXT)) }));
+  await step("concurrent", async () => ({
+    perSecond: await addForAWhile(IN_FLIGHT, () => adding.add(TEXT)),
+  }));
+  const { addMany } = adding;
+  if (addMany !== null) {
+    await step("bulk", async () => ({
+      perSecond: HUNDRED.length * await addForAWhile(1, () => addMany(HUNDRED)),
+    }));
+  }
+  await adding.close();
+
+  const queue = await openOne("working");
+  await addJobs(queue, options.drainJobs);
+  let started = 0;
+  let onStart: (() => void) | null = null;
+  let workers: PeerWorkers | null = null;
+  const count = () => {
+    started++;
+    onStart?.();
+  };
+  await step("drain", async () => {
+    let beganMs = performance.now();
+    let before = options.drainJobs;
+    workers = await queue.work(count);
+    if (workers.isRemote) {
+      before = await queue.unfinished();
+      beganMs = performance.now();
+    }
+    const left = await untilDrained(queue, () => workers!.isRemote || started >= before);
+    return { perSecond: (before - left) / (performance.now() - beganMs) * 1_000 };
+  });
+  await step("flow", async () => {
+    started = 0;
+    let added = 0;
+    const beganMs = performance.now();
+    await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
+      while (added++ < options.flowJobs) await queue.add(TEXT);
+    }));
+    const left = await untilDrained(
+      queue,
+      () => workers!.isRemote || started >= options.flowJobs,
+    );
+    return { perSecond: (options.flowJobs - left) / (performance.now() - beganMs) * 1_000 };
+  });
+  await step("latency", async () => {
+    const submit = queue.submitToStartMs?.bind(queue) ?? (async (text: string) => {
+      const begun = Promise.withResolvers<void>();
+      onStart = begun.resolve;
+      const sentMs = performance.now();
+      const adding = queue.add(text);
+      await begun.promise;
+      const tookMs = performance.now() - sentMs;
+      await adding;
+      return tookMs;
+    });
+    const latencies: number[] = [];
+    const untilMs = performance.now() + LATENCY_PATIENCE_MS;
+    while (latencies.length < options.latencyJobs && performance.now() < untilMs) {
+      // At irregular moments, so that no polling interval is met always at the same point.
+      await sleep(5 + Math.random() * 10);
+      latencies.push(await submit(TEXT));
+    }
+    onStart = null;
+    latencies.sort((one, other) => one - other);
+    const at = (share: number) => latencies[Math.ceil(latencies.length * share) - 1]!;
+    return { p50Ms: at(0.5), p99Ms: at(0.99) };
+  });
+  await step("memory", () => {
+    const pids = [process.pid, ...options.serverPids, ...queue.serverPids?.() ?? []];
+    return Promise.resolve({ megabytes: memoryMb(pids) });
+  });
+  await (workers as PeerWorkers | null)?.stop();
+  await queue.close();
+}
+
+/** Repeats the call with so many under way; calls a second. */
+async function addForAWhile(inFlight: number, add: () => unknown): Promise<number> {
+  const beganMs = performance.now();
+  const untilMs = beganMs + options.addMs;
+  let calls = 0;
+  await Promise.all(Array.from({ length: inFlight }, async () => {
+    while (performance.now() < untilMs) {
+      await add();
+      calls++;
+    }
+  }));
+  return calls / (performance.now() - beganMs) * 1_000;
+}
+
+async function addJobs(queue: PeerQueue, count: number): Promise<void> {
+  if (queue.addMany !== null) {
+    for (let added = 0; added < count; added += HUNDRED.length) await queue.addMany(HUNDRED);
+    return;
+  }
+  let added = 0;
+  await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
+    while (added++ < count) await queue.add(TEXT);
+  }));
+}
+
+/** Waits until nothing is left, asking the queue only when `mayBe`; returns what is left. */
+async function untilDrained(queue: PeerQueue, mayBe: () => boolean): Promise<number> {
+  const untilMs = performance.now() + DRAIN_PATIENCE_MS;
+  while (performance.now() < untilMs) {
+    if (mayBe() && await queue.unfinished() === 0) return 0;
+    await sleep(2);
+  }
+  return await queue.unfinished();
+}
+
+/** Proportional set size of processes and their descendants, in megabytes (10^6 bytes). */
+function memoryMb(pids: readonly number[]): number {
+  let total = 0;
+  for (const pid of new Set(pids.flatMap((pid) => [pid, ...descendants(pid)]))) {
+    try {
+      const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+      total += Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)![1]) * 1_024 / 1e6;
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return total;
+}
+
+function descendants(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  if (children === "") return [];
+  return children.split(" ").map(Number).flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** Runs a step and prints its result; a step that fails does not hinder the next. */
+async function step(
+  name: string,
+  measure: () => Promise<Record<string, number>>,
+): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    const seconds = STEP_PATIENCE_MS / 1_000;
+    timer = setTimeout(() => reject(new Error(`not done after ${seconds} s`)), STEP_PATIENCE_MS);
+  });
+  let result: StepResult;
+  try {
+    result = { step: name, figures: await Promise.race([measure(), tooLong]) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    result = { step: name, figures: {}, error: message.split("\n")[0]! };
+  } finally {
+    clearTimeout(timer);
+  }
+  console.log(`${STEP_MARK}${JSON.stringify(result)}`);
+}
+
+/** Tells the lines that are ours from what a peer prints. */
+const STEP_MARK = "peer-step ";
+
+async function load<T>(specifier: string): Promise<T> {
+  const require = createRequire(`${options.modules}/from-here.js`);
+  const loaded = await import(pathToFileURL(require.resolve(specifier)).href);
+  return loaded as T;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+await main();
+process.exit(0);
