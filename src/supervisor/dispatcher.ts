@@ -107,8 +107,9 @@ export class Dispatcher {
       this.#expectDue(claim.nextDueAtMs);
     } catch (error) {
       this.#storeFailed(error);
-      this.#mayBeDue = true;
-      this.#setTimer(RETRY_MS);
+      // Later, not at once: a store that refuses without delay would be asked without end.
+      this.#mayBeDue = false;
+      this.#expectDue(this.#options.clock() + RETRY_MS);
     } finally {
       this.#isClaiming = false;
     }
