@@ -15,12 +15,6 @@ export function isLoopbackAddress(address: string): boolean {
   return name !== null && isLoopbackName(name);
 }
 
-/** Whether the address stands for every address of the machine. */
-export function isWildcardAddress(address: string): boolean {
-  const name = canonicalName(address);
-  return name === "0.0.0.0" || name === "[::]";
-}
-
 /** More host headers than an honest set of clients uses; beyond it, names are parsed each time. */
 const REMEMBERED = 256;
 
@@ -44,7 +38,8 @@ export class HostGuard {
       const name = canonicalName(host);
       if (name !== null) this.#allowed.add(name);
     }
-    this.#isWildcard = isWildcardAddress(address);
+    const name = canonicalName(address);
+    this.#isWildcard = name === "0.0.0.0" || name === "[::]";
     this.#interfaceAddresses = interfaceAddresses;
   }
 

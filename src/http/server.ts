@@ -1,15 +1,16 @@
 /**
- * Listens, and keeps listening: a listener that the operating system takes away (out of file
- * descriptors) is opened again. Owns the listener's life; knows nothing of requests.
+ * Puts the API together and starts it: listener, checks, routes. Owns what holds for the server as
+ * a whole: where it may listen, and that it ends in bounded time.
  */
 import type { Settings } from "../config/settings.ts";
-import { ConflictError, ForbiddenError, QueueError } from "../job/errors.ts";
+import { ForbiddenError } from "../job/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Queue } from "../queue/queue.ts";
 import { TokenGuard } from "./auth.ts";
 import { BodyReader } from "./body.ts";
 import { createDispatcher } from "./dispatch.ts";
-import { HostGuard, isLoopbackAddress, isWildcardAddress } from "./host.ts";
+import { HostGuard, isLoopbackAddress } from "./host.ts";
+import { Listener } from "./listener.ts";
 import { Router } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 
@@ -36,8 +37,11 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** Pauses before listening again, the last one over and over. */
-const RELISTEN_PAUSES_MS = [50, 100, 250, 500, 1_000, 2_000];
+/** The slowest body that is put up with, on average, once it takes longer than a stall may. */
+const LEAST_BYTES_PER_S = 1_024;
+
+/** How long requests whose bodies were given up may take to be answered. */
+const GIVEN_UP_MS = 500;
 
 /**
  * Serves the API.
@@ -56,90 +60,26 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const bodies = new BodyReader({
     stallMs: options.bodyStallMs ?? 30_000,
-    leastBytesPerS: 1_024,
+    leastBytesPerS: LEAST_BYTES_PER_S,
   });
-  const dispatch = createDispatcher({
+  const handler = createDispatcher({
     router: new Router(ROUTES),
     hosts: new HostGuard(hostname, settings["allowed-hosts"]),
     tokens: new TokenGuard(token),
     services: { ...options, bodies, startedAtMs: performance.now() },
   });
-
-  const listen = (port: number) => Deno.serve({ hostname, port, onListen: () => {} }, dispatch);
-  let current: Deno.HttpServer<Deno.NetAddr> | null;
-  try {
-    current = listen(settings.port);
-  } catch (error) {
-    bodies.close();
-    throw cannotListen(error, `${bracketed(hostname)}:${settings.port}`);
-  }
-  const { port } = current.addr;
-
-  const closing = Promise.withResolvers<void>();
-  let isClosing = false;
-  const keepListening = async () => {
-    let failures = 0;
-    while (!isClosing) {
-      try {
-        const listeningAtMs = performance.now();
-        current ??= listen(port);
-        await current.finished;
-        if (isClosing) return;
-        if (performance.now() - listeningAtMs > 60_000) failures = 0;
-        log.error("http.listener_lost", { message: "the listener ended by itself" });
-      } catch (error) {
-        if (isClosing) return;
-        const message = error instanceof Error ? error.message : String(error);
-        log.error("http.listener_lost", { message });
-      }
-      current = null;
-      const pauseMs = RELISTEN_PAUSES_MS[Math.min(failures++, RELISTEN_PAUSES_MS.length - 1)]!;
-      await Promise.race([pause(pauseMs), closing.promise]);
-    }
-  };
-  const listening = keepListening();
-
+  const listener = new Listener({ hostname, port: settings.port, handler, log });
   return {
-    url: `http://${bracketed(reachableHost(hostname))}:${port}`,
-    port,
+    url: listener.url,
+    port: listener.port,
     async close() {
-      isClosing = true;
-      closing.resolve();
-      // A stalled upload would hold the shutdown for ever: it gets a while, then it is given up.
-      const closed = Promise.all([current?.shutdown().catch(() => {}), listening]);
+      // A stalled upload would hold the listener for ever: it gets a while, then it is given up.
+      const closed = listener.close();
       await withDeadline(closed, options.closeMs ?? 5_000);
       bodies.close();
-      await withDeadline(closed, 500);
+      await withDeadline(closed, GIVEN_UP_MS);
     },
   };
-}
-
-function cannotListen(error: unknown, address: string): unknown {
-  const message = `cannot listen on ${address}`;
-  if (error instanceof Deno.errors.AddrInUse) {
-    return new ConflictError(
-      `${message}: the port is in use; stop what uses it or choose another with --port`,
-    );
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return new ForbiddenError(
-      `${message}: permission denied; ports below 1024 may need more rights`,
-    );
-  }
-  if (error instanceof Error && !(error instanceof TypeError)) {
-    return new QueueError("conflict", `${message}: ${error.message}`);
-  }
-  return error;
-}
-
-/** An address that leads to a server bound to `hostname`. */
-function reachableHost(hostname: string): string {
-  if (!isWildcardAddress(hostname)) return hostname;
-  return hostname.includes(":") ? "::1" : "127.0.0.1";
-}
-
-function bracketed(hostname: string): string {
-  return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
 }
 
 /** Waits for the promise, but not longer than this. */
@@ -148,8 +88,4 @@ async function withDeadline(promise: Promise<unknown>, ms: number): Promise<void
   const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
   await Promise.race([promise, deadline]);
   clearTimeout(timer);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -41,11 +41,9 @@ Deno.test("an upload of many line breaks that look like delimiters is accepted q
   await using bench = await httpBench();
   const file = "\r\n--X\r\n--XX_".repeat(80_000).slice(0, MIB);
   const startedAtMs = performance.now();
-  const pieces = [head(bench, "/jobs", FORM, `Content-Length: ${MIB + 95}`), BEFORE, file, AFTER];
-  assert.equal(BEFORE.length + AFTER.length + file.length, pieces.slice(1).join("").length);
   const length = BEFORE.length + file.length + AFTER.length;
-  pieces[0] = head(bench, "/jobs", FORM, `Content-Length: ${length}`);
-  const answer = await rawCall(bench.server.port, ...pieces);
+  const request = head(bench, "/jobs", FORM, `Content-Length: ${length}`);
+  const answer = await rawCall(bench.server.port, request, BEFORE, file, AFTER);
   assert.equal(answer.status, 201, answer.text);
   assert.ok(performance.now() - startedAtMs < 2_000, "the search is linear");
 });
@@ -142,7 +140,6 @@ Deno.test("a slow body that keeps coming is accepted, however long it takes", as
   await using bench = await httpBench({ bodyStallMs: 300 });
   using connection = await RawConnection.open(bench.server.port);
   const piece = "a".repeat(1_000);
-  const length = BEFORE.length + 8 * piece.length + AFTER.length;
   await connection.send(head(bench, "/jobs", FORM, "Transfer-Encoding: chunked"));
   const send = (text: string) => connection.send(`${text.length.toString(16)}\r\n${text}\r\n`);
   await send(BEFORE);
@@ -153,5 +150,5 @@ Deno.test("a slow body that keeps coming is accepted, however long it takes", as
   await send(AFTER);
   await connection.send("0\r\n\r\n");
   const answer = await connection.answer();
-  assert.equal(answer.status, 201, `${answer.text} after ${length} bytes`);
+  assert.equal(answer.status, 201, answer.text);
 });

@@ -1,0 +1,158 @@
+/**
+ * A listener that stays: when the operating system takes it away (out of file descriptors), it is
+ * opened again on the same port. Owns listening; knows nothing of requests.
+ *
+ * Invariant: from `open` to `close` the port is listened on, but for pauses that are bounded.
+ */
+import { ConflictError, ForbiddenError, QueueError } from "../job/errors.ts";
+import type { Logger } from "../lib/log.ts";
+
+export interface ListenerOptions {
+  readonly hostname: string;
+  /** 0: any free one; it is kept when the listener is opened again. */
+  readonly port: number;
+  readonly handler: (request: Request) => Promise<Response>;
+  readonly log: Logger;
+}
+
+/** Pauses before listening again, the last one over and over. */
+const RELISTEN_PAUSES_MS = [50, 100, 250, 500, 1_000, 2_000];
+
+/** After listening for this long, the pauses start from the first again. */
+const RECOVERED_MS = 60_000;
+
+/** How often the listener is tried out. */
+const TRY_OUT_MS = 2_000;
+
+type HttpServer = Deno.HttpServer<Deno.NetAddr>;
+
+export class Listener {
+  readonly port: number;
+  readonly #options: ListenerOptions;
+  readonly #closing = Promise.withResolvers<void>();
+  readonly #keeping: Promise<void>;
+  #isClosing = false;
+  /** Null while there is none. */
+  #current: HttpServer | null;
+
+  /** @throws {QueueError} saying why the address cannot be listened on. */
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    try {
+      this.#current = this.#serve(options.port);
+    } catch (error) {
+      throw cannotListen(error, `${bracketed(options.hostname)}:${options.port}`);
+    }
+    this.port = this.#current.addr.port;
+    this.#keeping = this.#keep();
+  }
+
+  /** Where to reach the listener, without a slash at the end. */
+  get url(): string {
+    return `http://${bracketed(this.#reachableHost)}:${this.port}`;
+  }
+
+  /** Stops listening at once; resolves when the requests under way are answered. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#closing.resolve();
+    const server = this.#current;
+    // Deno 2.4 panics when a server that has lost its listener is shut down.
+    if (server !== null && await this.#isListening()) await server.shutdown().catch(() => {});
+    await this.#keeping;
+  }
+
+  #serve(port: number): HttpServer {
+    const { hostname, handler } = this.#options;
+    return Deno.serve({ hostname, port, onListen: () => {} }, handler);
+  }
+
+  async #keep(): Promise<void> {
+    let failures = 0;
+    while (!this.#isClosing) {
+      const startedAtMs = performance.now();
+      try {
+        this.#current ??= this.#serve(this.port);
+        const lost = await this.#untilLost(this.#current);
+        if (this.#isClosing) return;
+        this.#options.log.error("http.listener_lost", { message: lost });
+      } catch (error) {
+        this.#options.log.error("http.listen_failed", { message: messageOf(error) });
+      }
+      this.#current = null;
+      if (performance.now() - startedAtMs > RECOVERED_MS) failures = 0;
+      await this.#pause(RELISTEN_PAUSES_MS[Math.min(failures++, RELISTEN_PAUSES_MS.length - 1)]!);
+    }
+  }
+
+  /**
+   * Waits for the end of the listener and says why. Deno 2.9 tells at once; 2.4 tells only when the
+   * last of the old connections is gone, hence the listener is also tried out now and then.
+   */
+  async #untilLost(server: HttpServer): Promise<string> {
+    let isFinished = false;
+    const finished = server.finished.then(() => "it ended by itself", messageOf)
+      .finally(() => isFinished = true);
+    const refused = (async () => {
+      while (!isFinished && !this.#isClosing) {
+        await this.#pause(TRY_OUT_MS, finished);
+        if (isFinished || this.#isClosing) break;
+        if (!await this.#isListening()) return "connections are refused";
+      }
+      return await finished;
+    })();
+    return await Promise.race([finished, refused]);
+  }
+
+  /** Whether connections are taken. Not being able to try counts as yes. */
+  async #isListening(): Promise<boolean> {
+    try {
+      (await Deno.connect({ hostname: this.#reachableHost, port: this.port })).close();
+      return true;
+    } catch (error) {
+      return !(error instanceof Deno.errors.ConnectionRefused);
+    }
+  }
+
+  /** An address that leads to this listener: a wildcard is none. */
+  get #reachableHost(): string {
+    const { hostname } = this.#options;
+    if (hostname === "0.0.0.0") return "127.0.0.1";
+    return /^\[?::\]?$/.test(hostname) ? "::1" : hostname.replace(/^\[|\]$/g, "");
+  }
+
+  /** Waits, but not beyond `close`, nor beyond the end of the other promise. */
+  async #pause(ms: number, other?: Promise<unknown>): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const elapsed = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+    const ends: Promise<unknown>[] = [elapsed, this.#closing.promise];
+    if (other !== undefined) ends.push(other);
+    await Promise.race(ends);
+    clearTimeout(timer);
+  }
+}
+
+function cannotListen(error: unknown, address: string): unknown {
+  const message = `cannot listen on ${address}`;
+  if (error instanceof Deno.errors.AddrInUse) {
+    return new ConflictError(
+      `${message}: the port is in use; stop what uses it or choose another with --port`,
+    );
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return new ForbiddenError(
+      `${message}: permission denied; ports below 1024 may need more rights`,
+    );
+  }
+  return error instanceof Error
+    ? new QueueError("conflict", `${message}: ${error.message}`, { cause: error })
+    : error;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function bracketed(hostname: string): string {
+  return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
+}

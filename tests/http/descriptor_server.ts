@@ -1,0 +1,14 @@
+/**
+ * A server for `server.test.ts` to run in a process of its own, with few file descriptors. Prints
+ * its port, then every error that it logs; runs until it is killed.
+ */
+import { silentLog } from "../../src/lib/log.ts";
+import { httpBench } from "../helpers/http.ts";
+
+const bench = await httpBench({
+  log: {
+    ...silentLog,
+    error: (event, fields) => console.log(`${event} ${fields?.message}`),
+  },
+});
+console.log(bench.server.port);
