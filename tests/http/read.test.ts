@@ -67,6 +67,7 @@ Deno.test("GET /jobs/{id}/result of a dead job is 409 with its attempts and last
   await bench.settle({ event: "bury", error: FAILURE });
   const answer = await bench.call(`/jobs/${id}/result`);
   assert.equal(answer.status, 409);
+  assert.equal(answer.headers.get("content-type"), "application/problem+json");
   const { job_id, status, attempts, error } = answer.body;
   assert.deepEqual({ job_id, status, attempts, error }, {
     job_id: id,

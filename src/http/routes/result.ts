@@ -41,8 +41,9 @@ async function resultView(job: Job, queue: Queue): Promise<Record<string, unknow
 }
 
 /**
- * The job ended without a result. The contract gives this answer a `status` that is a word, so it is
- * no `application/problem+json`, whose `status` is a number; it has that format's other members.
+ * The job ended without a result. The contract gives this answer a `status` that is the job's word;
+ * readers of `application/problem+json` ignore a member of an unexpected type (RFC 9457, section
+ * 3.1), and have the number from the answer itself.
  */
 function withoutResult(job: Job): Response {
   const status = HTTP_STATUS_OF[job.state];
@@ -60,7 +61,7 @@ function withoutResult(job: Job): Response {
       title: "The job has no result",
       detail,
     }),
-    { status: 409, headers: JSON_HEADERS },
+    { status: 409, headers: { ...JSON_HEADERS, "content-type": "application/problem+json" } },
   );
 }
 
