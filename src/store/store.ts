@@ -20,15 +20,20 @@ import type {
 } from "../job/job.ts";
 import type { BackoffPolicy } from "../job/backoff.ts";
 import type { Outcome } from "../job/outcome.ts";
+import type { Scope } from "../job/scope.ts";
 import type { JobState } from "../job/state.ts";
 
 /** Durable storage for jobs. */
 export interface JobStore extends AsyncDisposable {
   /**
    * Inserts all or none. Ids that exist already are named in `duplicates`, and then nothing is
-   * inserted.
+   * inserted; nor when more than `mostWaiting` jobs would then wait for a worker.
    */
-  add(jobs: readonly NewJob[], nowMs: number): Promise<{ duplicates: readonly string[] }>;
+  add(
+    jobs: readonly NewJob[],
+    nowMs: number,
+    limits?: { readonly mostWaiting: number | null },
+  ): Promise<Addition>;
 
   /**
    * Leases due jobs: within a queue by priority (higher first), then due time, then insertion;
@@ -66,16 +71,18 @@ export interface JobStore extends AsyncDisposable {
   /** The running attempts of this process that somebody asked to stop. */
   cancelRequests(holder: string): Promise<Lease[]>;
 
+  // Changes that somebody asks for. Signed ones stand in the audit log, in the same transaction.
+
   /** Cancels a waiting job, or asks the holder of a running one to stop it. */
-  cancel(id: string, nowMs: number): Promise<Change>;
+  cancel(id: string, nowMs: number, signed?: Signature): Promise<Change>;
   /** Gives a dead or cancelled job a fresh set of attempts, due now. */
-  requeue(id: string, nowMs: number): Promise<Change>;
+  requeue(id: string, nowMs: number, signed?: Signature): Promise<Change>;
   /** Deletes a job that no worker holds, with its attempts and output. */
-  remove(id: string): Promise<Change>;
+  remove(id: string, signed?: Signature): Promise<Change>;
   /** Requeues dead jobs, at most `limit` of them; returns how many. */
-  requeueDead(nowMs: number, limit: number): Promise<number>;
+  requeueDead(nowMs: number, limit: number, signed?: Signature): Promise<number>;
   /** Deletes dead jobs, at most `limit` of them; returns how many. */
-  purgeDead(limit: number): Promise<number>;
+  purgeDead(limit: number, signed?: Signature): Promise<number>;
 
   find(id: string): Promise<Job | null>;
   payload(seq: number): Promise<Payload>;
@@ -96,15 +103,91 @@ export interface JobStore extends AsyncDisposable {
   workers(): Promise<WorkerStatus[]>;
 
   configAll(): Promise<Map<string, string>>;
-  configSet(key: string, value: string): Promise<void>;
+  configSet(key: string, value: string, signed?: Signature): Promise<void>;
   /** Whether the key was set. */
-  configUnset(key: string): Promise<boolean>;
+  configUnset(key: string, signed?: Signature): Promise<boolean>;
+
+  /** Keeps a token. False: another one has its name. */
+  createToken(token: NewToken, signed?: Signature): Promise<boolean>;
+  /** Every token, oldest first, expired ones too. */
+  tokens(): Promise<StoredToken[]>;
+  /** Deletes a token; returns it, or null when there is none with this id. */
+  revokeToken(id: string, signed?: Signature): Promise<StoredToken | null>;
+  /** Notes when tokens were used last. */
+  useTokens(ids: readonly string[], nowMs: number): Promise<void>;
+
+  /** Who changed what, newest first. The last {@link AUDIT_KEPT} entries are kept. */
+  audit(query: AuditQuery): Promise<AuditEntry[]>;
 
   /** Proves that the store can be written, by writing. */
   probe(nowMs: number): Promise<void>;
 
   /** Calls back soon after another process has changed the store. */
   watch(onChange: () => void): Disposable;
+}
+
+/** What became of jobs that were to be added. */
+export interface Addition {
+  readonly duplicates: readonly string[];
+  /** So many jobs wait that these would be too many; missing: the limit was not in the way. */
+  readonly waiting?: number;
+}
+
+/** Who asks for a change, and when. */
+export interface Signature {
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** A token that is to be kept: its hash, never the secret itself. */
+export interface NewToken {
+  readonly id: string;
+  readonly name: string;
+  /** SHA-256 of the secret. */
+  readonly hash: Uint8Array;
+  readonly scopes: readonly Scope[];
+  readonly createdAtMs: number;
+  /** Null: never. */
+  readonly expiresAtMs: number | null;
+}
+
+export interface StoredToken extends NewToken {
+  readonly lastUsedAtMs: number | null;
+}
+
+/** How many entries of the audit log are kept. */
+export const AUDIT_KEPT = 50_000;
+
+export type AuditAction =
+  | "cancel"
+  | "requeue"
+  | "delete"
+  | "dlq.retry"
+  | "dlq.purge"
+  | "config.set"
+  | "config.unset"
+  | "token.create"
+  | "token.revoke";
+
+/** `requested`: a running job was asked to stop; `refused`: its state did not allow the change. */
+export type AuditOutcome = "done" | "requested" | "refused";
+
+export interface AuditEntry {
+  /** Rises by one with every entry. */
+  readonly seq: number;
+  readonly atMs: number;
+  readonly by: string;
+  readonly action: AuditAction;
+  /** A job's id, a setting's name, a token's id and name, or how many jobs. */
+  readonly target: string;
+  readonly outcome: AuditOutcome;
+  readonly detail: string | null;
+}
+
+export interface AuditQuery {
+  readonly limit: number;
+  /** Only entries older than this one. */
+  readonly beforeSeq?: number;
 }
 
 /** Whether a write under a lease was accepted. */

@@ -4,17 +4,20 @@
  * is done when all of it passes. Knows no backend.
  */
 import { addPromises } from "./conformance/add.ts";
+import { auditPromises } from "./conformance/audit.ts";
 import { changePromises } from "./conformance/change.ts";
 import { claimPromises } from "./conformance/claim.ts";
 import { connectionPromises } from "./conformance/connections.ts";
 import { assertCountsAreRight, type OpenFresh, type Suite } from "./conformance/harness.ts";
 import { leasePromises } from "./conformance/lease.ts";
+import { depthPromises } from "./conformance/depth.ts";
 import { listPromises } from "./conformance/list.ts";
 import { payloadPromises } from "./conformance/payload.ts";
 import { reapPromises } from "./conformance/reap.ts";
 import { sessionPromises } from "./conformance/session.ts";
 import { settlePromises } from "./conformance/settle.ts";
 import { statsPromises } from "./conformance/stats.ts";
+import { tokenPromises } from "./conformance/tokens.ts";
 
 /** Registers the whole suite under the backend's name. */
 export function storeConformance(name: string, openFresh: OpenFresh): void {
@@ -38,4 +41,7 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   statsPromises(suite);
   sessionPromises(suite);
   connectionPromises(suite);
+  depthPromises(suite);
+  tokenPromises(suite);
+  auditPromises(suite);
 }

@@ -1,5 +1,6 @@
 /** Inserting jobs. */
 import type { NewJob, Payload } from "../../job/job.ts";
+import type { Addition } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import type { Transaction } from "./transaction_counts.ts";
 
@@ -23,11 +24,19 @@ export function prepareAdd(connection: Connection) {
     "SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?))",
   );
 
-  return (jobs: readonly NewJob[], nowMs: number, transaction: Transaction) => {
+  return (
+    jobs: readonly NewJob[],
+    { nowMs, mostWaiting }: { nowMs: number; mostWaiting: number | null },
+    transaction: Transaction,
+  ): Addition => {
     const chosen = jobs.filter((job) => !job.isIdFresh).map((job) => job.id);
     if (chosen.length > 0) {
       const rows = findIds.all(JSON.stringify(chosen));
       if (rows.length > 0) return { duplicates: rows.map((row) => row["id"] as string) };
+    }
+    if (mostWaiting !== null) {
+      const waiting = transaction.waiting();
+      if (waiting + jobs.length > mostWaiting) return { duplicates: [], waiting };
     }
     for (const job of jobs) {
       const isInline = sizeOf(job.payload) <= INLINE_PAYLOAD;

@@ -6,9 +6,10 @@
 import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Connection } from "./connection.ts";
 import { initial } from "./migrations/0001_initial.ts";
+import { tokensAndAudit } from "./migrations/0002_tokens_and_audit.ts";
 
 /** Step n brings version n - 1 to version n. */
-const MIGRATIONS: readonly string[] = [initial];
+const MIGRATIONS: readonly string[] = [initial, tokensAndAudit];
 
 /** "queu" in ASCII, in the file's header: tells our databases from others. */
 export const APPLICATION_ID = 0x71756575;

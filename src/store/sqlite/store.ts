@@ -6,6 +6,7 @@ import { StoreUnavailableError } from "../../job/errors.ts";
 import type { OpenOptions } from "../open.ts";
 import type { JobStore } from "../store.ts";
 import { prepareAdd } from "./add.ts";
+import { prepareAudit } from "./audit.ts";
 import { prepareChange } from "./change.ts";
 import { prepareClaim } from "./claim.ts";
 import { prepareConfig } from "./config.ts";
@@ -16,6 +17,7 @@ import { prepareRead } from "./read.ts";
 import { prepareReap } from "./reap.ts";
 import { prepareSettle } from "./settle.ts";
 import { prepareStats } from "./stats.ts";
+import { prepareTokens } from "./tokens.ts";
 import { watchChanges } from "./watch.ts";
 import { prepareWorkers } from "./workers.ts";
 import { Writer } from "./writer.ts";
@@ -96,6 +98,8 @@ function assemble(connection: Connection, path: string): JobStore {
   const stats = prepareStats(connection, lanes);
   const workers = prepareWorkers(connection);
   const config = prepareConfig(connection);
+  const tokens = prepareTokens(connection);
+  const audit = prepareAudit(connection);
   const probe = connection.prepare(
     `INSERT OR REPLACE INTO payloads (seq, body) VALUES (0, zeroblob(${PROBE_BYTES}))`,
   );
@@ -122,7 +126,8 @@ function assemble(connection: Connection, path: string): JobStore {
   };
 
   return {
-    add: (jobs, nowMs) => write((transaction) => add(jobs, nowMs, transaction)),
+    add: (jobs, nowMs, { mostWaiting } = { mostWaiting: null }) =>
+      write((transaction) => add(jobs, { nowMs, mostWaiting }, transaction)),
     claim: (request) => write((transaction) => claim(request(), transaction), { isLast: true }),
     begin: (leases, holder, nowMs) => write(() => attempts.begin(leases, holder, nowMs)),
     settle: (ended, holder, nowMs) =>
@@ -133,12 +138,22 @@ function assemble(connection: Connection, path: string): JobStore {
       write(() => attempts.appendOutput(lease, holder, chunks)),
     reap: (request) => write((transaction) => reap(request, transaction)),
 
-    cancel: (id, nowMs) => write((transaction) => change.cancel(id, nowMs, transaction)),
-    requeue: (id, nowMs) => write((transaction) => change.requeue(id, nowMs, transaction)),
-    remove: (id) => write((transaction) => change.remove(id, transaction)),
-    requeueDead: (nowMs, limit) =>
-      write((transaction) => change.requeueDead(nowMs, limit, transaction)),
-    purgeDead: (limit) => write((transaction) => change.purgeDead(limit, transaction)),
+    cancel: (id, nowMs, signed) =>
+      write((transaction) =>
+        audit.change("cancel", id, change.cancel(id, nowMs, transaction), signed)
+      ),
+    requeue: (id, nowMs, signed) =>
+      write((transaction) =>
+        audit.change("requeue", id, change.requeue(id, nowMs, transaction), signed)
+      ),
+    remove: (id, signed) =>
+      write((transaction) => audit.change("delete", id, change.remove(id, transaction), signed)),
+    requeueDead: (nowMs, limit, signed) =>
+      write((transaction) =>
+        audit.bulk("dlq.retry", change.requeueDead(nowMs, limit, transaction), signed)
+      ),
+    purgeDead: (limit, signed) =>
+      write((transaction) => audit.bulk("dlq.purge", change.purgeDead(limit, transaction), signed)),
 
     find: (id) => reading(() => read.find(id)),
     payload: (seq) => reading(() => read.payload(seq)),
@@ -153,8 +168,36 @@ function assemble(connection: Connection, path: string): JobStore {
     workers: () => reading(() => workers.all()),
 
     configAll: () => reading(() => config.all()),
-    configSet: (key, value) => write(() => config.set(key, value)),
-    configUnset: (key) => write(() => config.unset(key)),
+    configSet: (key, value, signed) =>
+      write(() => {
+        config.set(key, value);
+        audit.record({ action: "config.set", target: key, detail: value }, signed);
+      }),
+    configUnset: (key, signed) =>
+      write(() => {
+        const wasSet = config.unset(key);
+        if (wasSet) audit.record({ action: "config.unset", target: key }, signed);
+        return wasSet;
+      }),
+
+    createToken: (token, signed) =>
+      write(() => {
+        const { id, name, scopes } = token;
+        if (!tokens.create(token)) return false;
+        const detail = scopes.join(",");
+        audit.record({ action: "token.create", target: `${id} ${name}`, detail }, signed);
+        return true;
+      }),
+    tokens: () => reading(() => tokens.all()),
+    revokeToken: (id, signed) =>
+      write(() => {
+        const token = tokens.revoke(id);
+        if (token === null) return null;
+        audit.record({ action: "token.revoke", target: `${id} ${token.name}` }, signed);
+        return token;
+      }),
+    useTokens: (ids, nowMs) => write(() => tokens.use(ids, nowMs)),
+    audit: (query) => reading(() => audit.read(query)),
 
     probe: () => write(() => void probe.run()),
 

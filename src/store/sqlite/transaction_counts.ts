@@ -3,7 +3,8 @@
  * a transaction runs and written once before it commits, so that a commit of a thousand jobs
  * changes a handful of rows.
  */
-import type { JobState } from "../../job/state.ts";
+import { type JobState, RUNNABLE_STATES } from "../../job/state.ts";
+import { RUNNABLE } from "../guard.ts";
 import type { Throughput } from "../store.ts";
 import type { Connection, Statement } from "./connection.ts";
 
@@ -24,15 +25,23 @@ export interface Transaction {
   count(queue: string, state: CountedState, delta: number): void;
   /** Adds to what has happened in these ten seconds. */
   tally(what: Tally, jobs: number, nowMs: number): void;
+  /** Jobs of all queues that wait for a worker, what this transaction did included. */
+  waiting(): number;
 }
+
+/** The states of jobs that wait for a worker. */
+const WAITING: ReadonlySet<CountedState> = new Set(RUNNABLE_STATES);
 
 export class TransactionCounts implements Transaction {
   readonly #addCount: Statement;
   readonly #addTally: Statement;
   readonly #dropTallies: Statement;
+  readonly #sumWaiting: Statement;
   readonly #deltas = new Map<string, Map<CountedState, number>>();
   readonly #tallies = new Map<number, Map<Tally, number>>();
   #newestBucket = 0;
+  /** What {@link waiting} returns, once this transaction has asked; it is asked for every add. */
+  #waiting: number | null = null;
 
   constructor(connection: Connection) {
     this.#addCount = connection.prepare(
@@ -43,11 +52,25 @@ export class TransactionCounts implements Transaction {
       "INSERT INTO throughput (bucket, what, jobs) VALUES (?, ?, ?) " +
         "ON CONFLICT (bucket, what) DO UPDATE SET jobs = jobs + excluded.jobs",
     );
+    // A row for each queue and state: few, and read once in a transaction.
+    this.#sumWaiting = connection.prepare(
+      `SELECT coalesce(sum(jobs), 0) AS jobs FROM counts WHERE ${RUNNABLE}`,
+    );
     this.#dropTallies = connection.prepare("DELETE FROM throughput WHERE bucket < ?");
   }
 
   count(queue: string, state: CountedState, delta: number): void {
     addTo(this.#deltas, queue, state, delta);
+    if (this.#waiting !== null && WAITING.has(state)) this.#waiting += delta;
+  }
+
+  waiting(): number {
+    if (this.#waiting !== null) return this.#waiting;
+    let sum = this.#sumWaiting.get()!["jobs"] as number;
+    for (const states of this.#deltas.values()) {
+      for (const [state, delta] of states) if (WAITING.has(state)) sum += delta;
+    }
+    return this.#waiting = sum;
   }
 
   tally(what: Tally, jobs: number, nowMs: number): void {
@@ -73,6 +96,7 @@ export class TransactionCounts implements Transaction {
 
   /** Drops what was gathered: the transaction was rolled back. */
   forget(): void {
+    this.#waiting = null;
     this.#deltas.clear();
     this.#tallies.clear();
   }
