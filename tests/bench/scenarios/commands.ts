@@ -26,7 +26,7 @@ async function runCommands(context: BenchContext): Promise<Row[]> {
         program,
         {
           directory: directory.path,
-          commands: context.pick(1_000, 400),
+          commands: context.pick(500, 300),
           concurrency,
         } satisfies CommandOptions,
       );

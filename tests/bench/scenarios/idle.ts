@@ -15,7 +15,7 @@ export const idle: Scenario = {
 async function runIdle(context: BenchContext): Promise<Row[]> {
   const sample = async (program: string) => {
     await using directory = context.scratch.directory();
-    const samples = context.pick(200, 80);
+    const samples = context.pick(120, 80);
     const options: IdleOptions = { directory: directory.path, samples };
     return await runModule<IdleFigures>(program, options);
   };
