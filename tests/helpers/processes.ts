@@ -5,7 +5,17 @@
 
 /** The live processes whose environment holds this `NAME=value`; a mark is inherited by children. */
 export function processesWith(entry: string): number[] {
-  return allPids().filter((pid) => readProc(pid, "environ").split("\0").includes(entry));
+  return processesWhere((environment) => environment.includes(entry));
+}
+
+/** The live processes whose environment, a list of `NAME=value`, is such a one. */
+export function processesWhere(isSuch: (environment: readonly string[]) => boolean): number[] {
+  return allPids().filter((pid) => isSuch(environmentOf(pid)));
+}
+
+/** The environment that a process was started with; empty when it is gone. */
+export function environmentOf(pid: number): string[] {
+  return readProc(pid, "environ").split("\0").filter((entry) => entry !== "");
 }
 
 /** The live children of a process, each with its command line, words joined by spaces. */
@@ -26,6 +36,18 @@ export function peakMemoryBytes(pid: number): number {
   const found = /^VmHWM:\s+(\d+) kB$/m.exec(readProc(pid, "status"));
   if (found === null) throw new Error(`process ${pid} tells no VmHWM: is it alive?`);
   return Number(found[1]) * 1024;
+}
+
+/** The physical memory that the process takes now, in bytes. */
+export function memoryBytes(pid: number): number {
+  const found = /^VmRSS:\s+(\d+) kB$/m.exec(readProc(pid, "status"));
+  if (found === null) throw new Error(`process ${pid} tells no VmRSS: is it alive?`);
+  return Number(found[1]) * 1024;
+}
+
+/** How many file descriptors the process has open. */
+export function descriptorCount(pid: number): number {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
 }
 
 /** How long the process has used a processor since it began, in its own code and in the kernel's. */
