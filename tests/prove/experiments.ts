@@ -1,6 +1,9 @@
 /** Every experiment, in the order in which they run. To add one, add a file and a row. */
 import type { Experiment } from "./experiment.ts";
+import { claims } from "./experiments/claims.ts";
 import { kills } from "./experiments/kills.ts";
+import { model } from "./experiments/model.ts";
 import { power } from "./experiments/power.ts";
+import { stop } from "./experiments/stop.ts";
 
-export const EXPERIMENTS: readonly Experiment[] = [kills, power];
+export const EXPERIMENTS: readonly Experiment[] = [kills, power, stop, claims, model];
