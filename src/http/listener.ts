@@ -49,7 +49,7 @@ export class Listener {
 
   /** Where to reach the listener, without a slash at the end. */
   get url(): string {
-    return `http://${bracketed(this.#reachableHost)}:${this.port}`;
+    return urlOf(this.#options.hostname, this.port);
   }
 
   /** Stops listening at once; resolves when the requests under way are answered. */
@@ -107,18 +107,12 @@ export class Listener {
   /** Whether connections are taken. Not being able to try counts as yes. */
   async #isListening(): Promise<boolean> {
     try {
-      (await Deno.connect({ hostname: this.#reachableHost, port: this.port })).close();
+      (await Deno.connect({ hostname: reachableHost(this.#options.hostname), port: this.port }))
+        .close();
       return true;
     } catch (error) {
       return !(error instanceof Deno.errors.ConnectionRefused);
     }
-  }
-
-  /** An address that leads to this listener: a wildcard is none. */
-  get #reachableHost(): string {
-    const { hostname } = this.#options;
-    if (hostname === "0.0.0.0") return "127.0.0.1";
-    return /^\[?::\]?$/.test(hostname) ? "::1" : hostname.replace(/^\[|\]$/g, "");
   }
 
   /** Waits, but not beyond `close`, nor beyond the end of the other promise. */
@@ -130,6 +124,17 @@ export class Listener {
     await Promise.race(ends);
     clearTimeout(timer);
   }
+}
+
+/** Where to reach, on this machine, what listens there; without a slash at the end. */
+export function urlOf(hostname: string, port: number): string {
+  return `http://${bracketed(reachableHost(hostname))}:${port}`;
+}
+
+/** An address that leads to a listener: a wildcard is none. */
+function reachableHost(hostname: string): string {
+  if (hostname === "0.0.0.0") return "127.0.0.1";
+  return /^\[?::\]?$/.test(hostname) ? "::1" : hostname.replace(/^\[|\]$/g, "");
 }
 
 function cannotListen(error: unknown, address: string): unknown {

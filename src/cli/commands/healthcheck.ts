@@ -4,7 +4,7 @@
  */
 import { get } from "node:http";
 import { resolveSettings } from "../../config/settings.ts";
-import { isWildcardAddress } from "../../http/host.ts";
+import { urlOf } from "../../http/listener.ts";
 import type { Invocation } from "../command.ts";
 import { EXIT } from "../exit.ts";
 
@@ -13,9 +13,7 @@ const ANSWER_LIMIT_MS = 4_000;
 
 export async function run({ flags, io, out }: Invocation): Promise<number> {
   const { host, port } = resolveSettings({ flags, env: io.env, stored: new Map() });
-  // A service on every address answers on loopback as well.
-  const address = isWildcardAddress(host) ? "127.0.0.1" : host;
-  const url = `http://${address.includes(":") ? `[${address}]` : address}:${port}/healthz`;
+  const url = `${urlOf(host, port)}/healthz`;
   const problem = await problemOf(url);
   if (out.isJson) out.json({ ok: problem === null, url, problem });
   else if (problem === null) out.line(`ok: ${url}`);
