@@ -74,7 +74,7 @@ export class Child implements AsyncDisposable {
 
   /** The first line from now on for which `find` returns something. */
   async line<T>(find: (line: string) => T | null): Promise<T> {
-    const seen: string[] = [];
+    let last = "nothing";
     const timer = setTimeout(() => this.#lines.cancel(), LINE_PATIENCE_MS);
     try {
       while (true) {
@@ -82,13 +82,14 @@ export class Child implements AsyncDisposable {
         if (done) break;
         const found = find(value);
         if (found !== null) return found;
-        seen.push(value);
+        last = value;
       }
     } finally {
       clearTimeout(timer);
     }
-    const shown = seen.slice(-5).join("\n");
-    throw new Error(`${this.#words.join(" ")} did not say what was expected; it said:\n${shown}`);
+    throw new Error(
+      `a program did not become ready; the last it said: ${last}\n${this.#words.join(" ")}`,
+    );
   }
 
   /** Reads on without looking, so that the child never waits for its reader. */
@@ -132,7 +133,8 @@ export async function run(words: Words, { cwd }: ChildOptions = {}): Promise<str
   children.delete(child);
   const decoder = new TextDecoder();
   if (success) return decoder.decode(stdout);
-  throw new Error(`${words.join(" ")} failed:\n${decoder.decode(stderr)}${decoder.decode(stdout)}`);
+  const said = `${decoder.decode(stderr)}${decoder.decode(stdout)}`.trim();
+  throw new Error(`a program failed: ${said}\n${words.join(" ")}`);
 }
 
 /** Runs a module of this directory with options as JSON; it prints its figures as JSON. */
