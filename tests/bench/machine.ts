@@ -8,6 +8,8 @@ export interface Machine {
   readonly os: string;
   readonly deno: string;
   readonly sqlite: string;
+  /** Programs that wanted to run in the last minute, before this run: above 0.5, noise. */
+  readonly load: number;
   /** The program that the start-up is measured of. */
   readonly program: string;
 }
@@ -22,6 +24,7 @@ export function describeMachine(): Machine {
     os: `${Deno.build.os} ${Deno.osRelease()}`,
     deno: Deno.version.deno,
     sqlite: String(row!["version"]),
+    load: Deno.loadavg()[0]!,
     program: Deno.env.get("QUEUECTL") || "from source",
   };
 }

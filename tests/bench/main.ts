@@ -50,12 +50,15 @@ async function main(args: string[]): Promise<number> {
     Deno.exit(130);
   });
   const machine = describeMachine();
-  const { date, cpu, cores, os, deno, sqlite, program } = machine;
+  const { date, cpu, cores, os, deno, sqlite, load, program } = machine;
   if (!options.isJson) {
     console.log(`${date}  ${cpu}, ${cores} cores, ${os}, Deno ${deno}, SQLite ${sqlite}`);
     console.log(`Databases in ${scratch.path}; start-up of queuectl ${program}.`);
     const rounds = options.rounds === 1 ? "one round" : `medians of ${options.rounds} rounds`;
-    console.log(`${rounds}, queuectl and the bare program in turn; synchronous=full.\n`);
+    console.log(`${rounds}, queuectl and the bare program in turn; synchronous=full.`);
+    console.log(
+      `Load before the run: ${load.toFixed(2)}${load > 0.5 ? ", so expect noise" : ""}.\n`,
+    );
   }
   const results: ScenarioResult[] = [];
   for (const scenario of options.scenarios) {
