@@ -27,15 +27,32 @@ export function killGroup(pgid: number, signal: Deno.Signal, { isLeaderAlive = f
  */
 export function killMarked(mark: string): void {
   const wanted = `${MARK_VARIABLE}=${mark}`;
-  try {
-    for (const { name } of Deno.readDirSync("/proc")) {
-      const pid = Number(name);
-      if (!Number.isInteger(pid) || pid === Deno.pid || !hasEntry(pid, wanted)) continue;
+  const killed = new Set<number>();
+  // One look is not enough: a process may fork behind its back, and while it turns into another
+  // program its environment reads as empty. It is over when the second look or a later one finds
+  // nobody new.
+  for (let look = 1; look <= MAX_LOOKS; look++) {
+    const found = findMarked(wanted).filter((pid) => !killed.has(pid));
+    if (found.length === 0 && look > 1) return;
+    for (const pid of found) {
+      killed.add(pid);
       try {
         Deno.kill(pid, "SIGKILL");
       } catch { /* it ended meanwhile */ }
     }
-  } catch { /* no /proc here, or not allowed to look */ }
+  }
+}
+
+/** Against a command that forks without end. */
+const MAX_LOOKS = 20;
+
+function findMarked(wanted: string): number[] {
+  try {
+    return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name))
+      .filter((pid) => Number.isInteger(pid) && pid !== Deno.pid && hasEntry(pid, wanted));
+  } catch {
+    return []; // no /proc here, or not allowed to look
+  }
 }
 
 function hasEntry(pid: number, wanted: string): boolean {

@@ -170,8 +170,10 @@ class RunningEngine implements Engine {
     this.#dispatcher.stop();
     for (const subscription of this.#subscriptions) subscription[Symbol.dispose]();
     for (const timer of this.#respawns) clearTimeout(timer);
+    let wasCutOff = false;
     for (const slot of this.#slots) {
       const left = slot.terminate();
+      if (left.length > 0) wasCutOff = true;
       this.#killCommands(left);
       this.#dispatcher.release(slot, left.map(({ job }) => job));
     }
@@ -179,7 +181,9 @@ class RunningEngine implements Engine {
     await within(this.#dispatcher.settled(), SETTLE_PATIENCE_MS);
     await Promise.all([this.#heartbeat.stop(), this.#reaper.stop()]);
     await this.#options.queue.store.removeWorkers(this.holder).catch(() => {});
-    await this.#guardian.close();
+    // A thread that was cut off may have started a command after its jobs were killed.
+    if (wasCutOff) this.#guardian.sweep();
+    else await this.#guardian.close();
   }
 
   #startSlot(slot: Slot): void {
@@ -270,10 +274,10 @@ class RunningEngine implements Engine {
 
   #killCommands(jobs: readonly JobInHand[]): void {
     for (const { job, pgid } of jobs) {
-      if (pgid === null) continue;
-      killGroup(pgid, "SIGKILL");
-      killMarked(`${this.holder}:${job.seq}:${job.token}`);
-      this.#guardian.groupEnded(pgid);
+      if (pgid !== null) killGroup(pgid, "SIGKILL");
+      // Also when its group is not known: the message that tells it may still be on its way.
+      if (job.kind === "command") killMarked(`${this.holder}:${job.seq}:${job.token}`);
+      if (pgid !== null) this.#guardian.groupEnded(pgid);
     }
   }
 

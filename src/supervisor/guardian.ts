@@ -18,13 +18,14 @@ while read -r line; do
   esac
 done
 for group in $groups; do kill -9 -- "-$group" 2>/dev/null; done
-for pass in 1 2; do
-  for environ in /proc/[0-9]*/environ; do
-    if tr '\\0' '\\n' <"$environ" 2>/dev/null | grep -q "^$1:"; then
-      pid=\${environ#/proc/}
-      kill -9 "\${pid%/environ}" 2>/dev/null
-    fi
+# Again until a look finds nobody, but not for ever; a second look in any case.
+for look in 1 2 3 4 5 6 7 8 9 10; do
+  found=
+  for environ in $(grep -lF "$1:" /proc/[0-9]*/environ 2>/dev/null); do
+    pid=\${environ#/proc/}
+    kill -9 "\${pid%/environ}" 2>/dev/null && found=yes
   done
+  [ "$look" = 1 ] || [ "$found" ] || break
 done
 `;
 
@@ -72,6 +73,12 @@ export class Guardian {
 
   groupEnded(pgid: number): void {
     if (this.#groups.delete(pgid)) this.#tell(`-${pgid}`);
+  }
+
+  /** Lets it kill whatever is left, as if this process had died; it ends by itself afterwards. */
+  sweep(): void {
+    this.#isClosed = true;
+    this.#stdin?.close().catch(() => {});
   }
 
   /** Ends it without killing anything. */
