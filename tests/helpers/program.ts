@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { program, queuectl, type Ran, Service } from "./cli.ts";
 import { eventually } from "./eventually.ts";
-import { describeProcess, killAll, processesWith } from "./processes.ts";
+import { describeProcess, killAll, processesWhere, processesWith } from "./processes.ts";
 
 /** One line of a service's log. */
 // deno-lint-ignore no-explicit-any -- events have many shapes
@@ -163,6 +163,13 @@ export class Sandbox implements AsyncDisposable {
     return processesWith(`TMPDIR=${this.dir}`);
   }
 
+  /** The live processes of a job, of one of its attempts where that is named. */
+  processesOf(id: string, attempt?: number): number[] {
+    const marks = [`TMPDIR=${this.dir}`, `QUEUECTL_JOB_ID=${id}`];
+    if (attempt !== undefined) marks.push(`QUEUECTL_ATTEMPT=${attempt}`);
+    return processesWhere((environment) => marks.every((mark) => environment.includes(mark)));
+  }
+
   /** Commands hand this on, so that everything that was started here carries it. */
   #marked(): Record<string, string> {
     return { TMPDIR: this.dir, NO_COLOR: "1" };
@@ -178,9 +185,10 @@ export class Sandbox implements AsyncDisposable {
         everyMs: 50,
       });
     } catch {
-      const named = left.map(describeProcess).join(", ");
+      const message = `processes were left behind: ${left.map(describeProcess).join(", ")}`;
       killAll(left);
-      throw new Error(`processes were left behind: ${named}`);
+      console.error(message); // seen even if the test has failed before
+      throw new Error(message);
     } finally {
       await Deno.remove(this.dir, { recursive: true });
     }

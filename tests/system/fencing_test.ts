@@ -1,7 +1,6 @@
 /** A process that was paused past its lease changes nothing when it wakes. */
 import assert from "node:assert/strict";
 import { eventually } from "../helpers/eventually.ts";
-import { processesWith } from "../helpers/processes.ts";
 import { Sandbox } from "../helpers/program.ts";
 
 const FLAGS = [
@@ -67,10 +66,7 @@ Deno.test("a process that wakes after its job was run elsewhere changes nothing"
 Deno.test("a process that wakes while its job runs elsewhere stops its own attempt only", async () => {
   await using sandbox = await Sandbox.create();
   const { paused } = await pausedAndTakenOver(sandbox);
-  const ofAttempt = (attempt: number) =>
-    processesWith(`QUEUECTL_ATTEMPT=${attempt}`).filter((pid) =>
-      processesWith("QUEUECTL_JOB_ID=job").includes(pid)
-    );
+  const ofAttempt = (attempt: number) => sandbox.processesOf("job", attempt);
   assert.ok(ofAttempt(1).length > 0 && ofAttempt(2).length > 0, "both commands run");
   paused.signal("SIGCONT");
   await paused.sees("lease.lost");

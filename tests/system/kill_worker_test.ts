@@ -1,7 +1,7 @@
 /** What `kill -9` of worker processes costs: an attempt, and nothing else. */
 import assert from "node:assert/strict";
 import { eventually } from "../helpers/eventually.ts";
-import { childrenOf, isAlive, killAll, processesWith } from "../helpers/processes.ts";
+import { childrenOf, isAlive, killAll } from "../helpers/processes.ts";
 import { type Running, Sandbox } from "../helpers/program.ts";
 
 const SHORT = ["--lease", "2s", "--reap-interval", "500ms", "--backoff-base", "0.1"];
@@ -23,17 +23,13 @@ const TREE_AT_FIRST = `
 async function startTree(sandbox: Sandbox, id: string): Promise<void> {
   await sandbox.add(TREE_AT_FIRST, "--id", id);
   await eventually(
-    () => sandbox.has(`escaped-${id}`) && processesOf(id).length >= 6,
+    () => sandbox.has(`escaped-${id}`) && sandbox.processesOf(id).length >= 6,
     { what: `the processes of ${id} were there` },
   );
 }
 
-function processesOf(id: string): number[] {
-  return processesWith(`QUEUECTL_JOB_ID=${id}`);
-}
-
-async function assertGone(ids: readonly string[]): Promise<void> {
-  await eventually(() => ids.every((id) => processesOf(id).length === 0), {
+async function assertGone(sandbox: Sandbox, ids: readonly string[]): Promise<void> {
+  await eventually(() => ids.every((id) => sandbox.processesOf(id).length === 0), {
     what: `no process of ${ids.join(", ")} was alive`,
     timeoutMs: 3_000,
   });
@@ -45,7 +41,7 @@ Deno.test("kill -9 of a worker process leaves no process of its commands, setsid
   await startTree(sandbox, "one");
   await startTree(sandbox, "two");
   await worker.kill();
-  await assertGone(["one", "two"]);
+  await assertGone(sandbox, ["one", "two"]);
 });
 
 Deno.test("kill -9 of the server leaves no process of its commands either", async () => {
@@ -53,7 +49,7 @@ Deno.test("kill -9 of the server leaves no process of its commands either", asyn
   const server = await sandbox.serve(["--workers", "1", ...SHORT]);
   await startTree(sandbox, "one");
   await server.kill();
-  await assertGone(["one"]);
+  await assertGone(sandbox, ["one"]);
 });
 
 Deno.test("a killed guardian is replaced: kill -9 of the worker still leaves nothing", async () => {
@@ -68,9 +64,9 @@ Deno.test("a killed guardian is replaced: kill -9 of the worker still leaves not
   await eventually(() => guardians().some(({ pid }) => pid !== first.pid), {
     what: "there was a new guardian",
   });
-  assert.ok(processesOf("one").length >= 6, "the command goes on");
+  assert.ok(sandbox.processesOf("one").length >= 6, "the command goes on");
   await worker.kill();
-  await assertGone(["one"]);
+  await assertGone(sandbox, ["one"]);
 });
 
 Deno.test("the jobs of a killed process run again as soon as another one starts", async () => {

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { apiOf } from "../helpers/api.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { processesWith } from "../helpers/processes.ts";
 import { Sandbox } from "../helpers/program.ts";
 
 /** Runs until the file `go` is there. */
@@ -64,7 +63,7 @@ Deno.test("jobs that outlast shutdown-timeout are given back unharmed, their pro
       { state: job["state"], attempts: job["attempts"], history: job["attempt_history"] },
       { state: "pending", attempts: 0, history: [] },
     );
-    assert.deepEqual(processesWith(`QUEUECTL_JOB_ID=${id}`), []);
+    assert.deepEqual(sandbox.processesOf(id), []);
   }
 });
 
@@ -94,7 +93,7 @@ Deno.test("a second signal stops at once, still without costing an attempt", asy
   const { code } = await worker.stop("SIGTERM");
   assert.ok(performance.now() - sentAtMs < 2_000);
   assert.equal(code, 1, "work was cut off");
-  await eventually(() => processesWith("QUEUECTL_JOB_ID=one").length === 0, {
+  await eventually(() => sandbox.processesOf("one").length === 0, {
     what: "the command's processes were gone",
     timeoutMs: 2_000,
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { apiOf } from "../helpers/api.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { processesWith } from "../helpers/processes.ts";
+import { describeProcess } from "../helpers/processes.ts";
 import { Sandbox } from "../helpers/program.ts";
 
 /** Children, grandchildren, one that ignores signals, one in a session of its own. */
@@ -16,20 +16,19 @@ const TREE = `
 /** The grace after SIGTERM is 2 s; the rest is for a busy machine. */
 const ENDS_WITHIN_MS = 5_000;
 
-const processes = () => processesWith("QUEUECTL_JOB_ID=tree");
-
 async function treeStands(sandbox: Sandbox): Promise<void> {
-  await eventually(() => sandbox.has("began") && processes().length >= 7, {
+  await eventually(() => sandbox.has("began") && sandbox.processesOf("tree").length >= 7, {
     what: "the tree stood",
   });
 }
 
 /** Gone already, or within a moment: the answer may come just before the last of them. */
-async function assertGone(): Promise<void> {
-  await eventually(() => processes().length === 0, {
+async function assertGone(sandbox: Sandbox): Promise<void> {
+  let left: number[] = [];
+  await eventually(() => (left = sandbox.processesOf("tree")).length === 0, {
     what: "every process of the job was gone",
     timeoutMs: 500,
-  });
+  }).catch((error) => assert.fail(`${error.message}: ${left.map(describeProcess).join(", ")}`));
 }
 
 Deno.test("timeout ends the whole tree and costs an attempt", async () => {
@@ -38,7 +37,7 @@ Deno.test("timeout ends the whole tree and costs an attempt", async () => {
   await sandbox.add(TREE, "--id", "tree", "--timeout", "1s", "--max-retries", "0");
   await treeStands(sandbox);
   assert.equal(await sandbox.wait(["tree"], "6s"), 1);
-  await assertGone();
+  await assertGone(sandbox);
   const job = await sandbox.show("tree");
   assert.deepEqual(
     [job["state"], job["attempts"], job["error_code"]],
@@ -69,7 +68,7 @@ Deno.test("cancel from the CLI ends the tree of a job that another process runs"
     timeoutMs: ENDS_WITHIN_MS,
   });
   assert.ok(performance.now() - askedAtMs < ENDS_WITHIN_MS);
-  await assertGone();
+  await assertGone(sandbox);
   await sandbox.add("true", "--id", "next");
   assert.equal(await sandbox.wait(["next"]), 0, "the worker goes on");
 });
@@ -88,7 +87,7 @@ for (const [where, workers] of [["the server itself", "1"], ["another process", 
       what: "the job was cancelled",
       timeoutMs: ENDS_WITHIN_MS,
     });
-    await assertGone();
+    await assertGone(sandbox);
     const result = await api.get("/jobs/tree/result");
     assert.deepEqual([result.status, result.body.status], [409, "cancelled"]);
     assert.equal((await api.post("/jobs/tree/cancel")).status, 409);
@@ -100,5 +99,5 @@ Deno.test("what a command leaves running in its group ends with it", async () =>
   await sandbox.worker(["-n", "1"]);
   await sandbox.add("sleep 1000 & sleep 1000 & echo done", "--id", "tree");
   assert.equal(await sandbox.wait(["tree"], "5s"), 0);
-  await assertGone();
+  await assertGone(sandbox);
 });
