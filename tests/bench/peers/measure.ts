@@ -34,9 +34,13 @@ export interface StepResult {
   readonly error?: string;
 }
 
+/** Tells the lines that are ours from what a peer prints; `run_peer.ts` looks for it. */
+const STEP_MARK = "peer-step ";
+
 const TEXT = "The quick brown fox jumps over the lazy dog. ".repeat(3).slice(0, 100);
 const HUNDRED = Array.from({ length: 100 }, () => TEXT);
 const IN_FLIGHT = 64;
+const MEMORY_JOBS = 500;
 
 /** After this a drain is cut short; what has been done by then counts. */
 const DRAIN_PATIENCE_MS = 12_000;
@@ -54,6 +58,20 @@ async function main(): Promise<void> {
     const { variant, port } = options;
     return await open({ directory, name, variant, port, load });
   };
+
+  // First, and after the same work for all: what comes later differs from peer to peer.
+  await step("memory", async () => {
+    const queue = await openOne("resident");
+    let started = 0;
+    const workers = await queue.work(() => started++);
+    await addInFlight(queue, MEMORY_JOBS);
+    await untilDrained(queue, () => workers.isRemote || started >= MEMORY_JOBS);
+    const pids = [process.pid, ...options.serverPids, ...queue.serverPids?.() ?? []];
+    const megabytes = memoryMb(pids);
+    await workers.stop();
+    await queue.close();
+    return { megabytes };
+  });
 
   const adding = await openOne("adding");
   await step("one", async () => ({ perSecond: await addForAWhile(1, () => adding.add(TEXT)) }));
@@ -90,11 +108,8 @@ async function main(): Promise<void> {
   });
   await step("flow", async () => {
     started = 0;
-    let added = 0;
     const beganMs = performance.now();
-    await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
-      while (added++ < options.flowJobs) await queue.add(TEXT);
-    }));
+    await addInFlight(queue, options.flowJobs);
     const left = await untilDrained(
       queue,
       () => workers!.isRemote || started >= options.flowJobs,
@@ -124,10 +139,6 @@ async function main(): Promise<void> {
     const at = (share: number) => latencies[Math.ceil(latencies.length * share) - 1]!;
     return { p50Ms: at(0.5), p99Ms: at(0.99) };
   });
-  await step("memory", () => {
-    const pids = [process.pid, ...options.serverPids, ...queue.serverPids?.() ?? []];
-    return Promise.resolve({ megabytes: memoryMb(pids) });
-  });
   await (workers as PeerWorkers | null)?.stop();
   await queue.close();
 }
@@ -151,6 +162,10 @@ async function addJobs(queue: PeerQueue, count: number): Promise<void> {
     for (let added = 0; added < count; added += HUNDRED.length) await queue.addMany(HUNDRED);
     return;
   }
+  await addInFlight(queue, count);
+}
+
+async function addInFlight(queue: PeerQueue, count: number): Promise<void> {
   let added = 0;
   await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
     while (added++ < count) await queue.add(TEXT);
@@ -158,7 +173,7 @@ async function addJobs(queue: PeerQueue, count: number): Promise<void> {
 }
 
 /** Waits until nothing is left, asking the queue only when `mayBe`; returns what is left. */
-async function untilDrained(queue: PeerQueue, mayBe: () => boolean): Promise<number> {
+async function untilDrained(queue: PeerQueue, mayBe: () => boolean | undefined): Promise<number> {
   const untilMs = performance.now() + DRAIN_PATIENCE_MS;
   while (performance.now() < untilMs) {
     if (mayBe() && await queue.unfinished() === 0) return 0;
@@ -208,9 +223,6 @@ async function step(
   }
   console.log(`${STEP_MARK}${JSON.stringify(result)}`);
 }
-
-/** Tells the lines that are ours from what a peer prints. */
-const STEP_MARK = "peer-step ";
 
 async function load<T>(specifier: string): Promise<T> {
   const require = createRequire(`${options.modules}/from-here.js`);

@@ -1,0 +1,33 @@
+/** queuectl through its library classes, as the embedded peers are used; synchronous=full. */
+import { startEngine } from "../../../../src/supervisor/engine.ts";
+import { openQueue } from "../../ours/queue.ts";
+import type { OpenOptions, PeerQueue } from "../driver.ts";
+
+const WORKERS = 2;
+
+export async function open({ directory }: OpenOptions): Promise<PeerQueue> {
+  const opened = await openQueue(`${directory}/queue.db`, { workers: WORKERS });
+  const { queue, settings } = opened;
+  const jobOf = (text: string) => ({ kind: "count", payload: text });
+  return {
+    add: (text) => queue.add(jobOf(text)),
+    addMany: (texts) => queue.addAll(texts.map(jobOf)),
+    async work(started) {
+      const subscription = queue.events.subscribe(({ type }) => {
+        if (type === "job.started") started();
+      });
+      const engine = await startEngine({ queue, settings, role: "worker", random: Math.random });
+      return {
+        async stop() {
+          await engine.stop();
+          subscription[Symbol.dispose]();
+        },
+      };
+    },
+    async unfinished() {
+      const { counts } = await queue.stats();
+      return counts.pending + counts.started + counts.processing + counts.failed;
+    },
+    close: async () => await opened[Symbol.asyncDispose](),
+  };
+}
