@@ -5,6 +5,7 @@
  */
 import { SETTING_NAMES, type SettingName } from "../config/settings.ts";
 import { LIMITS } from "../job/job.ts";
+import { SCOPES } from "../job/scope.ts";
 import { STATES } from "../job/state.ts";
 import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
 
@@ -15,6 +16,7 @@ const ADDING = [
   ...STORE,
   "synchronous",
   "max-retries",
+  "max-queue-depth",
   "job-timeout",
 ] as const satisfies SettingName[];
 /** Settings that only the API needs. */
@@ -22,9 +24,13 @@ const API: readonly SettingName[] = [
   "host",
   "port",
   "token-file",
+  "require-token",
   "insecure",
   "allowed-hosts",
+  "cors-origins",
   "upload-limit",
+  "rate-limit",
+  "max-connections",
   "allow-commands",
 ];
 const WORKING = SETTING_NAMES.filter((name) => !API.includes(name));
@@ -313,6 +319,56 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/config.ts"),
   },
   {
+    path: ["token", "create"],
+    summary: "Make a token for the API, and print its secret once",
+    description: "The secret is not kept, only its hash: who loses it makes another. Scopes: " +
+      `${SCOPES.join(", ")}.`,
+    options: [
+      { flags: "--name <name>", doc: "Whose it is; the audit log tells it." },
+      {
+        flags: "--scopes <words>",
+        doc: "What it may do, separated by commas. Default: read,submit.",
+      },
+      { flags: "--expires <duration>", doc: "Until when it counts, as 30d. Default: for ever." },
+      { ...QUIET, doc: "Print the secret alone." },
+    ],
+    settings: STORE,
+    examples: [
+      ["token create --name ci --scopes read,submit --expires 30d", "to add jobs and see results"],
+      ["token create --name ops --scopes admin --quiet > ./token", "for --token-file of submit"],
+    ],
+    load: () => import("./commands/token.ts"),
+  },
+  {
+    path: ["token", "list"],
+    summary: "Show the tokens, without their secrets",
+    settings: STORE,
+    examples: [["token list", "who may do what, and when they did last"]],
+    load: () => import("./commands/token.ts"),
+  },
+  {
+    path: ["token", "revoke"],
+    summary: "Make a token worthless, within a second",
+    arguments: [{ name: "id", doc: "The token's id, as token list shows it." }],
+    settings: STORE,
+    examples: [["token revoke 5b1f0c6a9d2e", "this one"]],
+    load: () => import("./commands/token.ts"),
+  },
+  {
+    path: ["audit"],
+    summary: "Show who changed what: jobs, settings, tokens",
+    options: [{
+      flags: "--limit <n>",
+      doc: `At most so many entries. Default: ${LIMITS.listPageDefault}.`,
+    }],
+    settings: STORE,
+    examples: [
+      ["audit", "the newest"],
+      ["audit --limit 1000 --json | jq -r '.[] | select(.by == \"ci\") | .target'", "for scripts"],
+    ],
+    load: () => import("./commands/audit.ts"),
+  },
+  {
     path: ["submit"],
     summary: "Upload files to a running API and wait for the results",
     description: "Each file becomes a job that counts its characters. Exits 1 when one of them " +
@@ -369,4 +425,5 @@ export const COMMANDS: readonly CommandSpec[] = [
 export const GROUPS: Readonly<Record<string, string>> = {
   dlq: "List, retry or delete dead jobs",
   config: "Show and change the settings stored in the database",
+  token: "Make, list or revoke tokens for the API",
 };

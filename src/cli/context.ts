@@ -9,8 +9,9 @@ import { PAYLOAD_PARSERS } from "../handlers/registry.ts";
 import { newId } from "../lib/ids.ts";
 import { Queue } from "../queue/queue.ts";
 import { openStore } from "../store/open.ts";
-import type { JobStore } from "../store/store.ts";
+import type { JobStore, Signature } from "../store/store.ts";
 import type { Invocation } from "./command.ts";
+import type { CliIo } from "./io.ts";
 
 export interface Context {
   readonly queue: Queue;
@@ -60,6 +61,24 @@ function synchronousOf(sources: SettingSources): Settings["synchronous"] {
   }
 }
 
+/** What the audit log is told of a change that this command makes now. */
+export function signatureOf(io: CliIo): Signature {
+  return { by: actorOf(io), atMs: io.clock() };
+}
+
+/** Who runs this command: what the environment says of the user, else the user's number. */
+function actorOf(io: CliIo): string {
+  return `cli:${io.env("USER") || io.env("LOGNAME") || userNumber()}`;
+}
+
+function userNumber(): string {
+  try {
+    return String(Deno.uid() ?? "unknown");
+  } catch {
+    return "unknown"; // not permitted to ask
+  }
+}
+
 function createQueue(
   store: JobStore,
   settings: Settings,
@@ -74,5 +93,7 @@ function createQueue(
     timeoutMs: settings["job-timeout"],
     cwd,
     workerTimeoutMs: Math.max(settings.lease, 3 * settings.heartbeat!),
+    maxDepth: settings["max-queue-depth"],
+    actor: actorOf(invocation.io),
   });
 }

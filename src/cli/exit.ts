@@ -19,6 +19,7 @@ const EXIT_OF_CODE: Readonly<Record<ErrorCode, number>> = {
   "not-found": EXIT.noSuchJob,
   "conflict": EXIT.failed,
   "forbidden": EXIT.failed,
+  "queue-full": EXIT.failed,
   "store-unavailable": EXIT.storeUnavailable,
 };
 

@@ -100,6 +100,19 @@ export const SETTINGS = {
     "How much of each output stream of a command is kept.",
   ),
   "upload-limit": setting(size(1, 2 ** 29), "1MiB", "The largest upload or request body."),
+  "max-queue-depth": optional(
+    integer(1, 1_000_000_000),
+    "How many jobs may wait for a worker, over all queues; more are refused.",
+  ),
+  "rate-limit": optional(
+    integer(1, 1_000_000),
+    "Requests a second that each token, or each address without one, may make.",
+  ),
+  "max-connections": setting(
+    integer(1, 1_000_000),
+    "10000",
+    "Open connections to the API; beyond them, or when file descriptors run short, all are closed.",
+  ),
   "allow-commands": setting(onOff, "off", "Whether command jobs may be added over HTTP."),
   "pass-env": setting(
     list,
@@ -111,6 +124,11 @@ export const SETTINGS = {
     ...optional(text, "File with the token that API requests must carry."),
     isStored: false as const,
   },
+  "require-token": setting(
+    onOff,
+    "off",
+    "Whether requests need a token on loopback too; on other addresses they always do.",
+  ),
   "insecure": {
     ...setting(onOff, "off", "Listen on other addresses than loopback without a token."),
     isStored: false as const,
@@ -119,6 +137,11 @@ export const SETTINGS = {
     list,
     "",
     "Host names, besides loopback and the address listened on, that requests may name.",
+  ),
+  "cors-origins": setting(
+    list,
+    "",
+    "Origins whose pages may use the API from a browser, as https://app.example.",
   ),
   "log-level": setting(
     choice("debug", "info", "warn", "error"),

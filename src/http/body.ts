@@ -1,8 +1,8 @@
 /**
  * Reads request bodies within limits of size and time. Owns those limits; knows no content type.
  *
- * Invariant: never holds more than the limit, and never returns a body that is shorter than the
- * sender announced.
+ * Invariant: never holds more than the limit, of one body and of all together, and never returns a
+ * body that is shorter than the sender announced.
  */
 import { MalformedInputError, TooLargeError } from "../job/errors.ts";
 import { RequestError } from "./problem.ts";
@@ -19,6 +19,8 @@ export interface BodyReaderOptions {
   readonly stallMs: number;
   /** The slowest average that is put up with, once a body takes longer than `stallMs`. */
   readonly leastBytesPerS: number;
+  /** How much all bodies together may take; beyond it, the one begun first is given up. */
+  readonly mostBytes: number;
 }
 
 /** A body that is being read. */
@@ -31,7 +33,10 @@ interface Reading {
 
 export class BodyReader {
   readonly #options: BodyReaderOptions;
+  /** In the order in which they were begun. */
   readonly #readings = new Set<Reading>();
+  /** What they hold together. */
+  #bytes = 0;
   /** One timer for all bodies: a timer for each would cost more than reading a small one. */
   #timer: ReturnType<typeof setInterval> | null = null;
 
@@ -62,14 +67,14 @@ export class BodyReader {
       };
       this.#watch(reading);
       const bytes = announced !== null && announced <= WHOLE_BYTES
-        ? readWhole(request)
-        : readPieces(request, limitBytes, reading);
+        ? this.#readWhole(request, announced, reading)
+        : this.#readPieces(request, limitBytes, reading);
       bytes.then((body) => {
-        this.#readings.delete(reading);
+        this.#forget(reading);
         if (announced === null || body.length === announced) resolve(body);
         else reject(cutOff(`after ${body.length} of ${announced} bytes`));
       }, (error) => {
-        this.#readings.delete(reading);
+        this.#forget(reading);
         reject(error instanceof TooLargeError ? error : cutOff("before it was complete"));
       });
     });
@@ -81,7 +86,54 @@ export class BodyReader {
       giveUp(new RequestError("draining", "the server is shutting down", { connection: "close" }));
     }
     this.#readings.clear();
+    this.#bytes = 0;
     this.#stopWatching();
+  }
+
+  async #readWhole(request: Request, announced: number, reading: Reading): Promise<Uint8Array> {
+    this.#hold(reading, announced);
+    return new Uint8Array(await request.arrayBuffer());
+  }
+
+  async #readPieces(request: Request, limitBytes: number, reading: Reading): Promise<Uint8Array> {
+    if (request.body === null) return new Uint8Array();
+    const reader = request.body.getReader();
+    const pieces: Uint8Array[] = [];
+    while (true) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (!this.#readings.has(reading)) {
+        void discard(reader);
+        throw cutOff("because it was given up");
+      }
+      reading.progressAtMs = performance.now();
+      this.#hold(reading, value.length);
+      if (reading.bytes > limitBytes) {
+        void discard(reader);
+        throw tooLarge(limitBytes, "more came");
+      }
+      pieces.push(value);
+    }
+    return join(pieces, reading.bytes);
+  }
+
+  /**
+   * Counts what a body takes. When it is too much, those that have taken longest make room: bodies
+   * that are sent slowly on purpose are among them, and cannot keep out the others.
+   */
+  #hold(reading: Reading, bytes: number): void {
+    reading.bytes += bytes;
+    this.#bytes += bytes;
+    for (const oldest of this.#readings) {
+      if (this.#bytes <= this.#options.mostBytes) return;
+      this.#forget(oldest);
+      const detail = "the bodies of all requests together are too large now; try again later";
+      oldest.giveUp(new RequestError("overloaded", detail, { connection: "close" }));
+    }
+  }
+
+  #forget(reading: Reading): void {
+    if (this.#readings.delete(reading)) this.#bytes -= reading.bytes;
   }
 
   #stopWatching(): void {
@@ -103,7 +155,7 @@ export class BodyReader {
       const isStalled = nowMs - reading.progressAtMs > stallMs ||
         nowMs - reading.startedAtMs > budgetMs;
       if (!isStalled) continue;
-      this.#readings.delete(reading);
+      this.#forget(reading);
       const limit = `${stallMs / 1_000} s, or less than ${leastBytesPerS} bytes a second`;
       const detail = `the body was given up: nothing came for ${limit}`;
       // The rest of the body, should it come, must not be taken for the next request.
@@ -137,32 +189,6 @@ async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise
   } finally {
     clearTimeout(timer);
   }
-}
-
-async function readWhole(request: Request): Promise<Uint8Array> {
-  return new Uint8Array(await request.arrayBuffer());
-}
-
-async function readPieces(
-  request: Request,
-  limitBytes: number,
-  reading: Reading,
-): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array();
-  const reader = request.body.getReader();
-  const pieces: Uint8Array[] = [];
-  while (true) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    reading.bytes += value.length;
-    reading.progressAtMs = performance.now();
-    if (reading.bytes > limitBytes) {
-      void discard(reader);
-      throw tooLarge(limitBytes, "more came");
-    }
-    pieces.push(value);
-  }
-  return join(pieces, reading.bytes);
 }
 
 function join(pieces: readonly Uint8Array[], length: number): Uint8Array {

@@ -4,7 +4,9 @@
  */
 import type { Settings } from "../config/settings.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Scope } from "../job/scope.ts";
 import type { Queue } from "../queue/queue.ts";
+import type { Caller } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
 
 /** What lives as long as the server. */
@@ -27,18 +29,18 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   /** What follows the `?`; empty when there is none. */
   readonly query: string;
+  /** Who asks. */
+  readonly caller: Caller;
 }
 
 /** Answers a request. What it throws becomes a problem: see `problem.ts`. */
 export type Handler = (call: Call) => Response | Promise<Response>;
-
-/** What a token must allow for a route to answer; `open` routes ask for no token. */
-export type Scope = "open" | "read" | "submit" | "admin";
 
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
   /** Segments between slashes; `{name}` stands for any one segment. */
   readonly path: string;
   readonly handler: Handler;
-  readonly scope: Scope;
+  /** What a token must allow for the route to answer; `open` ones ask for no token. */
+  readonly scope: Scope | "open";
 }

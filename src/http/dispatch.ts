@@ -1,40 +1,54 @@
 /**
- * The way of a request: host, route, token, origin, handler; and what every error becomes. Owns
- * the order of these checks. What is refused is refused before its body is read.
+ * The way of a request: host, route, token, rate, scope, origin, handler; and what every error
+ * becomes. Owns the order of these checks. What is refused is refused before its body is read.
  *
  * Invariant: the answering function never rejects. An unhandled rejection would end the process.
  */
 import type { Call, Route, Services } from "./context.ts";
-import type { TokenGuard } from "./auth.ts";
+import { allows } from "../job/scope.ts";
+import { type Caller, missingScope, type TokenGuard } from "./auth.ts";
 import { discardBody } from "./body.ts";
+import type { CrossOrigin } from "./cors.ts";
 import { foreignOrigin, type HostGuard } from "./host.ts";
 import { codeOf, problemResponse, RequestError } from "./problem.ts";
+import type { RateLimiter } from "./rate_limit.ts";
 import type { Router } from "./router.ts";
 
 export interface DispatchOptions {
   readonly router: Router;
   readonly hosts: HostGuard;
   readonly tokens: TokenGuard;
+  readonly crossOrigin: CrossOrigin;
+  /** Null: as many requests as they like. */
+  readonly rates: RateLimiter | null;
   readonly services: Services;
 }
 
+/** Where a request comes from. */
+export interface Source {
+  readonly remoteAddr: Deno.Addr;
+}
+
+/** Answers requests; never rejects. */
+export type Answerer = (request: Request, source: Source) => Promise<Response>;
+
 /** The function that answers requests. */
-export function createDispatcher(
-  options: DispatchOptions,
-): (request: Request) => Promise<Response> {
-  const { log, settings } = options.services;
+export function createDispatcher(options: DispatchOptions): Answerer {
+  const { services: { log, settings }, crossOrigin } = options;
   const isLoggingRequests = settings["log-level"] === "debug";
-  const answer = async (request: Request) => {
+  const answer: Answerer = async (request, source) => {
+    let response: Response;
     try {
-      return await dispatch(request, options);
+      response = await dispatch(request, source, options);
     } catch (error) {
-      return answerError(error, request, options.services);
+      response = answerError(error, request, options.services);
     }
+    return crossOrigin.mark(response, request.headers.get("origin"));
   };
   if (!isLoggingRequests) return answer;
-  return async (request) => {
+  return async (request, source) => {
     const startedAtMs = performance.now();
-    const response = await answer(request);
+    const response = await answer(request, source);
     log.debug("http.request", {
       method: request.method,
       path: splitUrl(request.url).path,
@@ -47,7 +61,8 @@ export function createDispatcher(
 
 function dispatch(
   request: Request,
-  { router, hosts, tokens, services }: DispatchOptions,
+  source: Source,
+  { router, hosts, tokens, crossOrigin, rates, services }: DispatchOptions,
 ): Response | Promise<Response> {
   const { headers, method, url } = request;
   const host = headers.get("host");
@@ -58,16 +73,17 @@ function dispatch(
       `this server does not answer to that host: ${found}; the setting allowed-hosts adds names`,
     );
   }
+  const preflight = crossOrigin.preflight(request);
+  if (preflight !== null) return preflight;
   const { path, query } = splitUrl(url);
   const match = router.match(method, path);
   const isOpen = match.type === "route" && match.route.scope === "open";
-  if (!isOpen && !tokens.allows(headers.get("authorization"))) {
-    throw new RequestError(
-      "unauthorized",
-      "expected the header Authorization: Bearer TOKEN with this server's token",
-      { "www-authenticate": 'Bearer realm="queuectl"' },
-    );
+  const caller = isOpen ? STRANGER : tokens.identify(headers.get("authorization"));
+  if (caller === null) throw unauthorized(query);
+  if (query !== "" && TOKEN_PARAMETER.test(query)) {
+    throw new RequestError("token-in-url", `${NOT_IN_URL}; it is no secret any more: revoke it`);
   }
+  if (rates !== null && !isOpen) limitRate(rates, caller, source);
   if (match.type === "no-path") {
     throw new RequestError("no-such-path", `there is nothing at ${show(path)}`);
   }
@@ -77,12 +93,46 @@ function dispatch(
     throw new RequestError("method-not-allowed", detail, { allow });
   }
   const { route, params } = match;
-  if (changesSomething(route)) {
+  if (route.scope !== "open" && !allows(caller.scopes, route.scope)) {
+    throw missingScope(caller, route.scope);
+  }
+  if (changesSomething(route) && !crossOrigin.allows(headers.get("origin"))) {
     const foreign = foreignOrigin(headers);
     if (foreign !== null) throw new RequestError("forbidden", foreign);
   }
-  const call: Call = { request, services, params, query };
+  const call: Call = { request, services, params, query, caller };
   return route.handler(call);
+}
+
+/** Who asks what everybody may ask. */
+const STRANGER: Caller = { name: "anybody", scopes: [], hasToken: false };
+
+const TOKEN_PARAMETER = /(^|&)(access_token|token)=/i;
+
+const NOT_IN_URL = "a token in a URL ends up in logs and histories, so it is not looked at: send " +
+  "the header Authorization: Bearer TOKEN instead";
+
+function unauthorized(query: string): RequestError {
+  return new RequestError(
+    "unauthorized",
+    TOKEN_PARAMETER.test(query)
+      ? NOT_IN_URL
+      : "expected the header Authorization: Bearer TOKEN with a token that this server knows",
+    { "www-authenticate": 'Bearer realm="queuectl"' },
+  );
+}
+
+/** Callers without a token are told apart by their address. */
+function limitRate(rates: RateLimiter, { name, hasToken }: Caller, { remoteAddr }: Source): void {
+  const address = "hostname" in remoteAddr ? remoteAddr.hostname : "";
+  const waitMs = rates.waitMs(hasToken ? `token ${name}` : address, performance.now());
+  if (waitMs === 0) return;
+  throw new RequestError(
+    "too-many-requests",
+    `${hasToken ? `the token ${JSON.stringify(name)}` : "this address"} makes more requests a ` +
+      "second than the setting rate-limit allows",
+    { "retry-after": String(Math.max(1, Math.ceil(waitMs / 1_000))) },
+  );
 }
 
 function answerError(error: unknown, request: Request, { log }: Services): Response {

@@ -15,6 +15,12 @@ export function isLoopbackAddress(address: string): boolean {
   return name !== null && isLoopbackName(name);
 }
 
+/** Whether the address stands for every address of the machine. */
+export function isWildcardAddress(address: string): boolean {
+  const name = canonicalName(address);
+  return name === "0.0.0.0" || name === "[::]";
+}
+
 /** More host headers than an honest set of clients uses; beyond it, names are parsed each time. */
 const REMEMBERED = 256;
 
@@ -38,8 +44,7 @@ export class HostGuard {
       const name = canonicalName(host);
       if (name !== null) this.#allowed.add(name);
     }
-    const name = canonicalName(address);
-    this.#isWildcard = name === "0.0.0.0" || name === "[::]";
+    this.#isWildcard = isWildcardAddress(address);
     this.#interfaceAddresses = interfaceAddresses;
   }
 

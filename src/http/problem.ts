@@ -22,6 +22,9 @@ type RequestErrorCode =
   | "request-timeout"
   | "unsupported-media-type"
   | "misdirected"
+  | "token-in-url"
+  | "too-many-requests"
+  | "overloaded"
   | "draining"
   | "internal";
 
@@ -29,6 +32,7 @@ export type ProblemCode = ErrorCode | RequestErrorCode;
 
 const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   "malformed": { status: 400, title: "The request cannot be read" },
+  "token-in-url": { status: 400, title: "A token does not belong into a URL" },
   "unauthorized": { status: 401, title: "A token is needed" },
   "forbidden": { status: 403, title: "This is not allowed here" },
   "not-found": { status: 404, title: "There is no such job" },
@@ -40,8 +44,11 @@ const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   "unsupported-media-type": { status: 415, title: "The content type is not understood" },
   "misdirected": { status: 421, title: "The request names a host that this server is not" },
   "invalid": { status: 422, title: "The request is not valid" },
+  "queue-full": { status: 429, title: "Too many jobs wait", retryAfterS: 5 },
+  "too-many-requests": { status: 429, title: "Too many requests" },
   "internal": { status: 500, title: "The server failed" },
   "store-unavailable": { status: 503, title: "The store cannot be used", retryAfterS: 5 },
+  "overloaded": { status: 503, title: "The server has too much to do", retryAfterS: 2 },
   "draining": { status: 503, title: "The server is shutting down", retryAfterS: 5 },
 };
 

@@ -1,5 +1,6 @@
 /** Every path that the API answers, in one table. To add an endpoint, add a handler and a row. */
 import type { Route } from "./context.ts";
+import { getAudit } from "./routes/audit.ts";
 import { cancelJob, deleteJob, getJob, getStatus, requeueJob } from "./routes/job.ts";
 import { getHealth, getReady } from "./routes/health.ts";
 import { listJobs } from "./routes/list.ts";
@@ -22,6 +23,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/stats", handler: getStats, scope: "read" },
   { method: "GET", path: "/queues", handler: getQueues, scope: "read" },
   { method: "GET", path: "/workers", handler: getWorkers, scope: "read" },
+  { method: "GET", path: "/audit", handler: getAudit, scope: "admin" },
   { method: "GET", path: "/healthz", handler: getHealth, scope: "open" },
   { method: "GET", path: "/readyz", handler: getReady, scope: "open" },
 ];

@@ -8,23 +8,29 @@ import type { Logger } from "../lib/log.ts";
 import type { Queue } from "../queue/queue.ts";
 import { TokenGuard } from "./auth.ts";
 import { BodyReader } from "./body.ts";
+import { CrossOrigin } from "./cors.ts";
 import { createDispatcher } from "./dispatch.ts";
 import { HostGuard, isLoopbackAddress } from "./host.ts";
 import { Listener } from "./listener.ts";
+import { RateLimiter } from "./rate_limit.ts";
 import { Router } from "./router.ts";
 import { ROUTES } from "./routes.ts";
+import { BATCH_FACTOR } from "./routes/submit.ts";
+import { TokenBook } from "./token_book.ts";
 
 export interface ServerOptions {
   readonly queue: Queue;
   readonly settings: Settings;
   readonly log: Logger;
-  /** Without one, every request that reaches the server is let through. */
+  /** The token of the setting `token-file`; the others are in the store. */
   readonly token: string | null;
   /** True while the process is shutting down: then it says that it is not ready. */
   readonly isDraining: () => boolean;
   readonly version: string;
   /** How long a body may stand still. */
   readonly bodyStallMs?: number;
+  /** How much all bodies together may take while they are read. */
+  readonly mostBodyBytes?: number;
   /** How long `close` waits for requests that are being answered. */
   readonly closeMs?: number;
 }
@@ -40,6 +46,9 @@ export interface Server {
 /** The slowest body that is put up with, on average, once it takes longer than a stall may. */
 const LEAST_BYTES_PER_S = 1_024;
 
+/** How much all bodies together may take while they are read; at least two of the largest. */
+const MOST_BODY_BYTES = 128 * 1024 * 1024;
+
 /** How long requests whose bodies were given up may take to be answered. */
 const GIVEN_UP_MS = 500;
 
@@ -48,27 +57,51 @@ const GIVEN_UP_MS = 500;
  *
  * @throws {QueueError} saying why the address cannot be listened on.
  */
-// deno-lint-ignore require-await -- a promise, so that errors come in one way
 export async function startServer(options: ServerOptions): Promise<Server> {
+  const { queue } = options;
+  const book = await TokenBook.open(queue.store, queue.clock);
+  try {
+    const server = listen(options, book);
+    return { ...server, close: () => server.close().finally(() => book.close()) };
+  } catch (error) {
+    await book.close();
+    throw error;
+  }
+}
+
+function listen(options: ServerOptions, book: TokenBook): Server {
   const { settings, log, token } = options;
   const hostname = settings.host;
-  if (!isLoopbackAddress(hostname) && token === null && !settings.insecure) {
+  const isLoopback = isLoopbackAddress(hostname);
+  const hasToken = token !== null || book.isUsable;
+  if (!isLoopback && !hasToken && !settings.insecure) {
     throw new ForbiddenError(
       `refusing to listen on ${hostname} without a token: other machines could use the queue; ` +
-        "give a token with --token-file, or say --insecure",
+        "make one with queuectl token create or give one with --token-file, or say --insecure",
     );
   }
   const bodies = new BodyReader({
     stallMs: options.bodyStallMs ?? 30_000,
     leastBytesPerS: LEAST_BYTES_PER_S,
+    mostBytes: options.mostBodyBytes ??
+      Math.max(MOST_BODY_BYTES, 2 * BATCH_FACTOR * settings["upload-limit"]),
   });
   const handler = createDispatcher({
     router: new Router(ROUTES),
     hosts: new HostGuard(hostname, settings["allowed-hosts"]),
-    tokens: new TokenGuard(token),
+    tokens: new TokenGuard({
+      fileToken: token,
+      book,
+      isRequired: token !== null || settings["require-token"] ||
+        (!isLoopback && !settings.insecure),
+      isLoopback,
+    }),
+    crossOrigin: new CrossOrigin(settings["cors-origins"]),
+    rates: settings["rate-limit"] === null ? null : new RateLimiter(settings["rate-limit"]),
     services: { ...options, bodies, startedAtMs: performance.now() },
   });
-  const listener = new Listener({ hostname, port: settings.port, handler, log });
+  const { port, "max-connections": maxConnections } = settings;
+  const listener = new Listener({ hostname, port, handler, log, maxConnections });
   return {
     url: listener.url,
     port: listener.port,

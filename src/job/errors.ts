@@ -18,6 +18,7 @@ export type ErrorCode =
   | "conflict"
   | "forbidden"
   | "too-large"
+  | "queue-full"
   | "store-unavailable";
 
 /** An error that is the caller's business: shown as a message, never as a stack trace. */
@@ -67,6 +68,13 @@ export class ForbiddenError extends QueueError {
 export class TooLargeError extends QueueError {
   constructor(message: string) {
     super("too-large", message);
+  }
+}
+
+/** More jobs wait than are allowed to. */
+export class QueueFullError extends QueueError {
+  constructor(message: string) {
+    super("queue-full", message);
   }
 }
 

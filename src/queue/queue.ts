@@ -4,16 +4,26 @@
  *
  * Invariant: a method that returns has done its work durably; one that throws has done nothing.
  */
-import { ConflictError, InvalidInputError, JobNotFoundError, type Problem } from "../job/errors.ts";
+import {
+  ConflictError,
+  InvalidInputError,
+  JobNotFoundError,
+  type Problem,
+  QueueFullError,
+} from "../job/errors.ts";
 import type { Attempt, Job, OutputChunk, OutputStream, Payload } from "../job/job.ts";
 import { type ParseContext, parseNewJob, parseNewJobs, type PayloadParser } from "../job/parse.ts";
 import { isLeased, type JobState } from "../job/state.ts";
 import type { Clock } from "../lib/clock.ts";
 import type {
+  Addition,
+  AuditEntry,
+  AuditQuery,
   Change,
   JobPage,
   JobStore,
   ListQuery,
+  Signature,
   Stats,
   StoredChunk,
   WorkerStatus,
@@ -32,6 +42,10 @@ export interface QueueOptions {
   readonly cwd: string | null;
   /** How long after its last heartbeat a worker is still shown as alive. */
   readonly workerTimeoutMs: number;
+  /** How many jobs may wait for a worker; null, and by default: any number. */
+  readonly maxDepth?: number | null;
+  /** Who makes changes, where the call does not say; nobody unless given, then none is logged. */
+  readonly actor?: string;
 }
 
 /** A job just added. */
@@ -79,15 +93,15 @@ export class Queue {
   /**
    * Adds the job that the input describes.
    *
-   * @throws {InvalidInputError} with every problem, {@link ConflictError} when the id is in use.
+   * @throws {InvalidInputError} with every problem, {@link ConflictError} when the id is in use,
+   * {@link QueueFullError} when too many jobs wait.
    */
   async add(input: unknown): Promise<Added> {
     const context = this.#parseContext();
     const job = parseNewJob(input, context);
-    const adding = this.store.add([job], context.nowMs);
+    const adding = this.store.add([job], context.nowMs, this.#limits);
     this.events.emit({ type: "job.added", jobId: job.id, queue: job.queue, kind: job.kind });
-    const { duplicates } = await adding;
-    if (duplicates.length > 0) throw duplicateIds(duplicates);
+    this.#assertAdded(await adding, 1);
     return { id: job.id, state: "pending" };
   }
 
@@ -106,11 +120,10 @@ export class Queue {
   async addAll(inputs: readonly unknown[]): Promise<string[]> {
     const context = this.#parseContext();
     const jobs = parseNewJobs(inputs, context);
-    const adding = this.store.add(jobs, context.nowMs);
+    const adding = this.store.add(jobs, context.nowMs, this.#limits);
     const { id: jobId, queue, kind } = jobs[0]!;
     this.events.emit({ type: "job.added", jobId, queue, kind });
-    const { duplicates } = await adding;
-    if (duplicates.length > 0) throw duplicateIds(duplicates);
+    this.#assertAdded(await adding, jobs.length);
     return jobs.map((job) => job.id);
   }
 
@@ -174,8 +187,8 @@ export class Queue {
    *
    * @throws {JobNotFoundError} {@link ConflictError} when it is finished already.
    */
-  async cancel(id: string): Promise<Job> {
-    const change = await this.store.cancel(id, this.clock());
+  async cancel(id: string, by?: string): Promise<Job> {
+    const change = await this.store.cancel(id, this.clock(), this.sign(by));
     if (change.result !== "requested") return changed(change, id, "cancel");
     this.events.emit({ type: "cancel.requested", jobId: id });
     const deadlineMs = performance.now() + CANCEL_WAIT_MS;
@@ -189,26 +202,36 @@ export class Queue {
   }
 
   /** Gives a dead or cancelled job a fresh set of attempts. Throws as {@link Queue.cancel} does. */
-  async requeue(id: string): Promise<Job> {
-    const changing = this.store.requeue(id, this.clock());
+  async requeue(id: string, by?: string): Promise<Job> {
+    const changing = this.store.requeue(id, this.clock(), this.sign(by));
     const job = changed(await changing, id, "requeue");
     this.events.emit({ type: "job.added", jobId: id, queue: job.queue, kind: job.kind });
     return job;
   }
 
   /** Deletes a job that no worker holds. Throws as {@link Queue.cancel} does. */
-  async remove(id: string): Promise<Job> {
-    return changed(await this.store.remove(id), id, "delete");
+  async remove(id: string, by?: string): Promise<Job> {
+    return changed(await this.store.remove(id, this.sign(by)), id, "delete");
   }
 
   /** Requeues every dead job, in steps that do not hold up others; returns how many. */
   async requeueAllDead(): Promise<number> {
-    return await inSteps((limit) => this.store.requeueDead(this.clock(), limit));
+    return await inSteps((limit) => this.store.requeueDead(this.clock(), limit, this.sign()));
   }
 
   /** Deletes every dead job; returns how many. */
   async purgeDead(): Promise<number> {
-    return await inSteps((limit) => this.store.purgeDead(limit));
+    return await inSteps((limit) => this.store.purgeDead(limit, this.sign()));
+  }
+
+  /** Who changed what, newest first. */
+  audit(query: AuditQuery): Promise<AuditEntry[]> {
+    return this.store.audit(query);
+  }
+
+  /** What the audit log is told of a change made now. */
+  sign(by = this.#options.actor): Signature | undefined {
+    return by === undefined ? undefined : { by, atMs: this.clock() };
   }
 
   stats(): Promise<Stats> {
@@ -219,6 +242,20 @@ export class Queue {
   async workers(): Promise<WorkerStatus[]> {
     const sinceMs = this.clock() - this.#options.workerTimeoutMs;
     return (await this.store.workers()).filter((worker) => worker.heartbeatAtMs >= sinceMs);
+  }
+
+  get #limits(): { mostWaiting: number | null } {
+    return { mostWaiting: this.#options.maxDepth ?? null };
+  }
+
+  #assertAdded({ duplicates, waiting }: Addition, jobs: number): void {
+    if (duplicates.length > 0) throw duplicateIds(duplicates);
+    if (waiting === undefined) return;
+    const found = jobs === 1 ? `${waiting} wait` : `${waiting} wait, and ${jobs} were to be added`;
+    throw new QueueFullError(
+      `the queue is full: expected at most ${this.#options.maxDepth} waiting jobs ` +
+        `(max-queue-depth), but ${found}; try again later`,
+    );
   }
 
   #parseContext(): ParseContext {

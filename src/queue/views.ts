@@ -5,7 +5,7 @@
 import type { Job, Payload } from "../job/job.ts";
 import { HTTP_STATUS_OF, type JobState, STATES } from "../job/state.ts";
 import { isoTime } from "../lib/clock.ts";
-import type { StateCounts, Stats, Throughput, WorkerStatus } from "../store/store.ts";
+import type { AuditEntry, StateCounts, Stats, Throughput, WorkerStatus } from "../store/store.ts";
 import type { AttemptView } from "./queue.ts";
 
 export type Json = Record<string, unknown>;
@@ -54,6 +54,11 @@ export function jobView(
       total_ms: elapsed(job.createdAtMs, job.finishedAtMs),
     },
   };
+}
+
+/** An entry of the audit log. */
+export function auditView({ seq, atMs, by, action, target, outcome, detail }: AuditEntry): Json {
+  return { seq, at: isoTime(atMs), by, action, target, outcome, detail };
 }
 
 export function attemptView(attempt: AttemptView): Json {

@@ -35,7 +35,7 @@ Deno.test("bash completes commands, subcommands, options and their words", {
   assert.deepEqual(await completeInBash("list", "--state", "d"), ["dead"]);
   assert.deepEqual(await completeInBash("--json", "list", "--limit", "5", "--dl"), ["--dlq"]);
   assert.deepEqual(await completeInBash("serve", "--log-format", ""), ["pretty", "json"]);
-  assert.deepEqual(await completeInBash("config", "set", "max"), ["max-retries"]);
+  assert.deepEqual(await completeInBash("config", "set", "max-r"), ["max-retries"]);
   assert.deepEqual(await completeInBash("completions", "z"), ["zsh"]);
 });
 

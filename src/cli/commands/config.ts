@@ -14,7 +14,7 @@ import {
 import type { ValueType } from "../../config/values.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { Invocation } from "../command.ts";
-import { withStore } from "../context.ts";
+import { signatureOf, withStore } from "../context.ts";
 import type { Column } from "../output.ts";
 import { didYouMean } from "../suggest.ts";
 
@@ -79,7 +79,7 @@ function set(invocation: Invocation, name: SettingName, text: string): Promise<n
   const type = SETTINGS[name].type as ValueType<unknown>;
   const value = type.format(parseSetting(name, text, name));
   return withStore(invocation, async ({ store, sources }) => {
-    await store.configSet(name, value);
+    await store.configSet(name, value, signatureOf(invocation.io));
     if (out.isJson) out.json({ key: name, value });
     else out.line(`${name} = ${value}`);
     const { source } = sourceOf(name, sources);
@@ -91,7 +91,7 @@ function set(invocation: Invocation, name: SettingName, text: string): Promise<n
 function unset(invocation: Invocation, name: SettingName): Promise<number> {
   const { out } = invocation;
   return withStore(invocation, async ({ store }) => {
-    const wasSet = await store.configUnset(name);
+    const wasSet = await store.configUnset(name, signatureOf(invocation.io));
     if (out.isJson) out.json({ key: name, was_set: wasSet });
     else out.line(wasSet ? `${name} is no longer stored` : `${name} was not stored`);
     return EXIT.done;

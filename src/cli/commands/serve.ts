@@ -1,7 +1,8 @@
 /** `queuectl serve`: the API, workers, supervisor and reaper in one process. */
-import type { Settings } from "../../config/settings.ts";
 import { isLoopbackAddress } from "../../http/host.ts";
 import { startServer } from "../../http/server.ts";
+import type { Queue } from "../../queue/queue.ts";
+import { isValidAt } from "../../queue/tokens.ts";
 import type { Invocation } from "../command.ts";
 import { UsageError } from "../exit.ts";
 import { runService, type Side, type SideOptions } from "../service.ts";
@@ -13,10 +14,13 @@ export function run(invocation: Invocation): Promise<number> {
 }
 
 async function startApi({ queue, settings, log, isDraining }: SideOptions): Promise<Side> {
-  const token = findToken(settings);
-  if (settings.insecure && token === null && !isLoopbackAddress(settings.host)) {
+  const { host, insecure, "token-file": path } = settings;
+  const token = path === null ? null : readToken(path);
+  const isReachable = !isLoopbackAddress(host);
+  if (isReachable && !insecure && token === null) await requireToken(host, queue);
+  if (isReachable && insecure && token === null) {
     log.warn("server.insecure", {
-      message: `everyone who can reach ${settings.host} may use this queue`,
+      message: `everyone who can reach ${host} may use this queue`,
     });
   }
   const server = await startServer({ queue, settings, log, token, isDraining, version: VERSION });
@@ -27,13 +31,13 @@ async function startApi({ queue, settings, log, isDraining }: SideOptions): Prom
 }
 
 /** @throws {UsageError} when the address can be reached from elsewhere and nothing guards it. */
-function findToken(settings: Settings): string | null {
-  const { host, insecure, "token-file": path } = settings;
-  if (path !== null) return readToken(path);
-  if (isLoopbackAddress(host) || insecure) return null;
+async function requireToken(host: string, queue: Queue): Promise<void> {
+  const nowMs = queue.clock();
+  if ((await queue.store.tokens()).some((token) => isValidAt(token, nowMs))) return;
   throw new UsageError(
     `refusing to listen on ${host}, which other machines may reach, without a token`,
-    "give --token-file FILE (or QUEUECTL_TOKEN_FILE) with a token of at least 16 characters,\n" +
-      "or say --insecure if everyone who can reach the address may use the queue",
+    "make one with queuectl token create, or give --token-file FILE (or QUEUECTL_TOKEN_FILE)\n" +
+      "with a token of at least 16 characters, or say --insecure if everyone who can reach the\n" +
+      "address may use the queue",
   );
 }

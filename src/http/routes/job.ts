@@ -34,16 +34,16 @@ export async function getJob(call: Call): Promise<Response> {
 }
 
 export async function cancelJob(call: Call): Promise<Response> {
-  return changed(await call.services.queue.cancel(jobIdOf(call)));
+  return changed(await call.services.queue.cancel(jobIdOf(call), call.caller.name));
 }
 
 export async function requeueJob(call: Call): Promise<Response> {
-  return changed(await call.services.queue.requeue(jobIdOf(call)));
+  return changed(await call.services.queue.requeue(jobIdOf(call), call.caller.name));
 }
 
 /** Answers with the job as it was. */
 export async function deleteJob(call: Call): Promise<Response> {
-  return changed(await call.services.queue.remove(jobIdOf(call)));
+  return changed(await call.services.queue.remove(jobIdOf(call), call.caller.name));
 }
 
 function changed(job: Job): Response {

@@ -2,6 +2,8 @@
 import { ForbiddenError, InvalidInputError, TooLargeError } from "../../job/errors.ts";
 import type { Added } from "../../queue/queue.ts";
 import type { Call } from "../context.ts";
+import { allows } from "../../job/scope.ts";
+import { missingScope } from "../auth.ts";
 import { JSON_HEADERS, SECURITY_HEADERS } from "../headers.ts";
 import { BATCH_READERS, nameLines } from "../job_batch.ts";
 import { readForm } from "../job_form.ts";
@@ -14,7 +16,7 @@ import { assertUtf8 } from "../utf8.ts";
 const FRAME_BYTES = 64 * 1024;
 
 /** How many times larger than a single upload a batch may be. */
-const BATCH_FACTOR = 16;
+export const BATCH_FACTOR = 16;
 
 /** 201 with the job's id, once it is durable. */
 export function postJob(call: Call): Promise<Response> {
@@ -39,7 +41,7 @@ export async function postBatch(call: Call): Promise<Response> {
   }
   const bytes = await bodies.read(request, settings["upload-limit"] * BATCH_FACTOR);
   const { inputs, lines } = read(bytes);
-  if (!settings["allow-commands"]) inputs.forEach(refuseCommand);
+  inputs.forEach((input) => checkCommand(input, call));
   try {
     const ids = await queue.addAll(inputs);
     return new Response(JSON.stringify({ job_ids: ids }), { status: 201, headers: JSON_HEADERS });
@@ -48,10 +50,11 @@ export async function postBatch(call: Call): Promise<Response> {
   }
 }
 
-async function postJson({ request, services: { bodies, queue, settings } }: Call) {
+async function postJson(call: Call) {
+  const { request, services: { bodies, queue, settings } } = call;
   const bytes = await bodies.read(request, settings["upload-limit"]);
   const input = parseJsonBytes(bytes, "the body");
-  if (!settings["allow-commands"]) refuseCommand(input);
+  checkCommand(input, call);
   return created(await queue.add(input));
 }
 
@@ -84,15 +87,21 @@ function created({ id }: Added): Response {
   });
 }
 
-/** Commands run whatever they are told to: over HTTP only where the operator wants that. */
-function refuseCommand(input: unknown): void {
+/**
+ * Commands run whatever they are told to: over HTTP only where the operator wants that, and only
+ * from those who were given the right.
+ */
+function checkCommand(input: unknown, { caller, services: { settings } }: Call): void {
   if (typeof input !== "object" || input === null) return;
   const isCommand = Object.hasOwn(input, "command") || Object.hasOwn(input, "cwd") ||
     (input as { kind?: unknown }).kind === "command";
   if (!isCommand) return;
-  throw new ForbiddenError(
-    "command jobs are refused over HTTP unless the server was started with --allow-commands",
-  );
+  if (!settings["allow-commands"]) {
+    throw new ForbiddenError(
+      "command jobs are refused over HTTP unless the server was started with --allow-commands",
+    );
+  }
+  if (!allows(caller.scopes, "command")) throw missingScope(caller, "command");
 }
 
 /** The type and subtype, lower-case, without parameters. */
