@@ -25,6 +25,9 @@ export const RUNNABLE = `
   CREATE INDEX IF NOT EXISTS runnable ON jobs (seq) WHERE state = 'pending';
 `;
 
+/** Held here: Deno 2.4 collects a database of which only its statements are still in use. */
+const opened: DatabaseSync[] = [];
+
 export function openBare(path: string, schema: string): DatabaseSync {
   const database = new DatabaseSync(path);
   database.exec("PRAGMA busy_timeout = 5000");
@@ -32,6 +35,7 @@ export function openBare(path: string, schema: string): DatabaseSync {
   database.exec("PRAGMA synchronous = FULL");
   database.exec("PRAGMA wal_autocheckpoint = 4000");
   database.exec(schema);
+  opened.push(database);
   return database;
 }
 
