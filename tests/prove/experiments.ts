@@ -5,5 +5,6 @@ import { kills } from "./experiments/kills.ts";
 import { model } from "./experiments/model.ts";
 import { power } from "./experiments/power.ts";
 import { stop } from "./experiments/stop.ts";
+import { storage } from "./experiments/storage.ts";
 
-export const EXPERIMENTS: readonly Experiment[] = [kills, power, stop, claims, model];
+export const EXPERIMENTS: readonly Experiment[] = [kills, power, stop, storage, claims, model];

@@ -11,6 +11,7 @@ import { prepareChange } from "./change.ts";
 import { prepareClaim } from "./claim.ts";
 import { prepareConfig } from "./config.ts";
 import { asStoreError, type Connection, isBusy, openConnection } from "./connection.ts";
+import { FileGuard } from "./file_guard.ts";
 import { prepareLanes } from "./lanes.ts";
 import { checkVersion, migrate } from "./migrate.ts";
 import { prepareRead } from "./read.ts";
@@ -87,7 +88,8 @@ function createFile(path: string): void {
 }
 
 function assemble(connection: Connection, path: string): JobStore {
-  const writer = new Writer(connection, path);
+  const file = new FileGuard(path);
+  const writer = new Writer(connection, path, file);
   const lanes = prepareLanes(connection);
   const add = prepareAdd(connection);
   const claim = prepareClaim(connection, lanes);
@@ -113,6 +115,7 @@ function assemble(connection: Connection, path: string): JobStore {
       try {
         return work();
       } catch (error) {
+        file.note(error);
         if (!isBusy(error) || performance.now() > deadlineMs) throw asStoreError(error, path);
         await new Promise((resolve) => setTimeout(resolve, READ_PAUSE_MS));
       }

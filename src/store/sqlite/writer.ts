@@ -9,7 +9,7 @@
 import { setImmediate } from "node:timers";
 import { StoreUnavailableError } from "../../job/errors.ts";
 import { asStoreError, type Connection, isBusy, resultCode, type Statement } from "./connection.ts";
-import { FileGuard } from "./file_guard.ts";
+import type { FileGuard } from "./file_guard.ts";
 import { type Transaction, TransactionCounts } from "./transaction_counts.ts";
 
 interface Operation {
@@ -38,9 +38,9 @@ export class Writer {
   #isScheduled = false;
   #lockedSinceMs: number | null = null;
 
-  constructor(connection: Connection, path: string) {
+  constructor(connection: Connection, path: string, file: FileGuard) {
     this.#path = path;
-    this.#file = new FileGuard(path);
+    this.#file = file;
     this.#begin = connection.prepare("BEGIN IMMEDIATE");
     this.#commit = connection.prepare("COMMIT");
     this.#rollback = connection.prepare("ROLLBACK");
@@ -105,6 +105,7 @@ export class Writer {
       this.#begin.run();
     } catch (error) {
       if (isBusy(error)) return false;
+      this.#file.note(error);
       this.#rejectAll(asStoreError(error, this.#path));
       return true;
     }
@@ -118,6 +119,7 @@ export class Writer {
       this.#commit.run();
     } catch (error) {
       this.#undo();
+      this.#file.note(error);
       this.#settleFailedBatch(batch, error);
       return true;
     }
