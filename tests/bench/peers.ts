@@ -56,12 +56,13 @@ async function main(args: string[]): Promise<number> {
   }
   const installed = options.scratch ??
     await Deno.makeTempDir({ prefix: "queuectl-peers-", dir: tmpdir() });
-  if (options.scratch === undefined) temporary = installed;
+  if (options.scratch === undefined) temporary.push(installed);
   await Deno.mkdir(installed, { recursive: true });
   // Servers that refuse to run as root must be able to reach their data in here.
   await Deno.chmod(installed, 0o755);
   try {
     await using scratch = await Scratch.create(await Deno.realPath(installed));
+    temporary.unshift(scratch.path);
     await Deno.chmod(scratch.path, 0o755);
     const installer = new Installer(await Deno.realPath(installed));
     const { peers, services, fsyncs } = await measureAll(options, { scratch, installer });
@@ -74,17 +75,12 @@ async function main(args: string[]): Promise<number> {
     console.log(formatReport({ machine, versions, rounds, fsyncs, peers, services }));
     return 0;
   } finally {
-    removeTemporary();
+    if (options.scratch === undefined) await Deno.remove(installed, { recursive: true });
   }
 }
 
-/** A directory that is to go away with the run. */
-let temporary: string | null = null;
-
-function removeTemporary(): void {
-  if (temporary !== null) Deno.removeSync(temporary, { recursive: true });
-  temporary = null;
-}
+/** Directories that are to go away with the run. */
+const temporary: string[] = [];
 
 async function measureAll(
   { groups, rounds, size }: Options,
@@ -196,10 +192,12 @@ if (import.meta.main) {
     Deno.addSignalListener(signal, () => {
       killServers();
       killChildren();
-      try {
-        removeTemporary();
-      } catch {
-        // What has just been killed may still write into it.
+      for (const path of temporary) {
+        try {
+          Deno.removeSync(path, { recursive: true });
+        } catch {
+          // What has just been killed may still write into it.
+        }
       }
       Deno.exit(130);
     });

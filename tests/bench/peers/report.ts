@@ -150,13 +150,21 @@ function comparison(peers: readonly PeerResult[]): string {
     ...["column", ours.peer.name, "best peer", "times as good", "wanted", "met"],
     "times as good as the best that survives power loss too",
   ];
+  const missing = others.filter((result) =>
+    result.error !== undefined || errorsOf(result).length > 0
+  )
+    .map(({ peer }) => peer.name);
+  const without = missing.length === 0
+    ? []
+    : [`**Not compared, or not in every column, because it failed: ${missing.join("; ")}.**`];
+  if (rows.length === 0) return ["**Nothing to compare with.**", ...without].join("\n\n");
   const verdict = behind.length === 0
     ? "**Ahead of every peer in every column.**"
     : `**Not ahead in every column:**\n\n${behind.join("\n")}`;
   const safely = behindTheSafe.length === 0
     ? "Ahead in every column of every peer that is as durable."
     : `Behind peers that are as durable in: ${behindTheSafe.join(", ")}.`;
-  return [markdown(head, rows), verdict, safely].join("\n\n");
+  return [markdown(head, rows), verdict, safely, ...without].join("\n\n");
 }
 
 function serviceTable(results: readonly ServiceResult[]): string {
@@ -200,10 +208,10 @@ function figureOf({ rounds }: PeerResult, { step, figure }: Column): number | nu
   return values.length === 0 ? null : median(values);
 }
 
-/** Why a step, or the round before it came to the step, failed. */
-function errorsOf({ rounds }: PeerResult, step: string): readonly StepResult[] {
-  return rounds.flatMap((steps) =>
-    steps.filter((one) => one.error !== undefined && [step, "round"].includes(one.step))
+/** Why a step, or the round before it came to the step, failed; without a step, any of them. */
+function errorsOf({ rounds }: PeerResult, step?: string): readonly StepResult[] {
+  return rounds.flat().filter((one) =>
+    one.error !== undefined && (step === undefined || [step, "round"].includes(one.step))
   );
 }
 

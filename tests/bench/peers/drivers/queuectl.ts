@@ -26,6 +26,7 @@ export async function open({ directory }: OpenOptions): Promise<PeerQueue> {
     },
     async unfinished() {
       const { counts } = await queue.stats();
+      if (counts.dead > 0) throw new Error(`${counts.dead} jobs have failed`);
       return counts.pending + counts.started + counts.processing + counts.failed;
     },
     close: async () => await opened[Symbol.asyncDispose](),

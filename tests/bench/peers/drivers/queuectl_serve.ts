@@ -41,6 +41,7 @@ export async function open({ directory }: OpenOptions): Promise<PeerQueue> {
     },
     async unfinished() {
       const { jobs } = JSON.parse(await exchange(get("/stats"), 200));
+      if (jobs.dead > 0) throw new Error(`${jobs.dead} jobs have failed`);
       return jobs.pending + jobs.started + jobs.processing + jobs.failed;
     },
     async submitToStartMs() {
