@@ -14,7 +14,16 @@ export function thisHost(): string {
   try {
     namespace = Deno.readLinkSync("/proc/self/ns/pid");
   } catch { /* not Linux, or not allowed */ }
-  return `${Deno.hostname()}/${bootId}/${namespace}`;
+  return `${hostName()}/${bootId}/${namespace}`;
+}
+
+/** A process that may not ask for the name may not look into /proc either: it compares nothing. */
+function hostName(): string {
+  try {
+    return Deno.hostname();
+  } catch {
+    return "";
+  }
 }
 
 /**
