@@ -6,6 +6,7 @@ import type { LeasedJob, Payload } from "../../job/job.ts";
 import type { JobState } from "../../job/state.ts";
 import { fromStates, RUNNABLE, targetState } from "../guard.ts";
 import type { Claim, ClaimRequest } from "../store.ts";
+import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
 import type { Lanes } from "./lanes.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
@@ -26,10 +27,13 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
       "AND queue = ? AND priority = ? AND run_at <= ? AND (run_at, seq) > (?, ?) " +
       "ORDER BY run_at, seq LIMIT ?",
   );
-  const lease = connection.prepare(
-    `UPDATE jobs SET state = ${targetState("claim")}, lease_holder = ?, lease_worker = ?, ` +
+  const lease = new BulkStatement(
+    connection,
+    1,
+    (rows) =>
+      `UPDATE jobs SET state = ${targetState("claim")}, lease_holder = ?, lease_worker = ?, ` +
       "lease_token = lease_token + 1, lease_expires_at = ?, started_at = ?, updated_at = ? " +
-      `WHERE seq IN (SELECT value FROM json_each(?)) AND ${fromStates("claim")}`,
+      `WHERE seq IN (${rows}) AND ${fromStates("claim")}`,
   );
   const selectBody = connection.prepare("SELECT body FROM payloads WHERE seq = ?");
   let lastQueue = "";
@@ -87,8 +91,8 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
       }
     }
     for (const { worker, jobs } of packing.slots) {
-      const seqs = JSON.stringify(jobs.map((job) => job.seq));
-      lease.run(holder, worker, request.leaseExpiresAtMs, nowMs, nowMs, seqs);
+      const before = [holder, worker, request.leaseExpiresAtMs, nowMs, nowMs];
+      lease.all(jobs.map((job) => [job.seq]), { before });
     }
     isLastChunked = packing.isAnyChunked;
     return {

@@ -8,13 +8,13 @@ import type { JobEvent } from "../../job/state.ts";
 import { TRANSITIONS } from "../../job/state.ts";
 import { fromStates, targetState } from "../guard.ts";
 import type { EndedAttempt, Settled } from "../store.ts";
+import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
 import { errorToText } from "./rows.ts";
 import type { CountedState, Tally, Transaction } from "./transaction_counts.ts";
 
-/** One row per element of a JSON array of arrays; the job is then found by its integer key. */
-const ENDED = "(SELECT value ->> 0 AS seq, value ->> 1 AS token, value ->> 2 AS extra " +
-  "FROM json_each(?)) AS ended";
+/** The leases that are written for; each job is then found by its integer key. */
+const ended = (rows: string) => `WITH ended (seq, token, result) AS (VALUES ${rows})`;
 
 /** The fencing: nothing below writes without it. */
 const HOLDS_LEASE = "jobs.seq = ended.seq AND +jobs.lease_token = ended.token " +
@@ -28,19 +28,28 @@ const TALLY_OF: Partial<Record<JobEvent, readonly Tally[]>> = {
 };
 
 export function prepareSettle(connection: Connection) {
-  const begin = connection.prepare(
-    `UPDATE jobs SET state = ${targetState("begin")}, updated_at = ? FROM ${ENDED} ` +
+  const begin = new BulkStatement(
+    connection,
+    3,
+    (rows) =>
+      `${ended(rows)} UPDATE jobs SET state = ${targetState("begin")}, updated_at = ? FROM ended ` +
       `WHERE ${HOLDS_LEASE} AND ${fromStates("begin")}`,
   );
-  const renew = connection.prepare(
-    `UPDATE jobs SET lease_expires_at = ? FROM ${ENDED} ` +
+  const renew = new BulkStatement(
+    connection,
+    3,
+    (rows) =>
+      `${ended(rows)} UPDATE jobs SET lease_expires_at = ? FROM ended ` +
       `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} RETURNING jobs.seq, jobs.lease_token`,
   );
-  const complete = connection.prepare(
-    `UPDATE jobs SET state = ${targetState("complete")}, result = ended.extra, ` +
-      `last_error = NULL, updated_at = ?, finished_at = ? FROM ${ENDED} ` +
-      `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} RETURNING ` +
-      "jobs.seq, jobs.lease_token, jobs.queue",
+  const complete = new BulkStatement(
+    connection,
+    3,
+    (rows) =>
+      `${ended(rows)} UPDATE jobs SET state = ${targetState("complete")}, ` +
+      "result = ended.result, last_error = NULL, updated_at = ?, finished_at = ? FROM ended " +
+      `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} ` +
+      "RETURNING jobs.seq, jobs.lease_token, jobs.queue",
   );
   const endOne = (event: JobEvent, assignments: string) =>
     connection.prepare(
@@ -79,14 +88,12 @@ export function prepareSettle(connection: Connection) {
     transaction: Transaction,
   ): Leases {
     const rows = complete.all(
-      nowMs,
-      nowMs,
-      JSON.stringify(ended.map(({ seq, token, outcome }) => [
+      ended.map(({ seq, token, outcome }) => [
         seq,
         token,
         outcome.event === "complete" ? outcome.result : null,
-      ])),
-      holder,
+      ]),
+      { after: [nowMs, nowMs, holder] },
     );
     for (const row of rows) {
       transaction.count(row["queue"] as string, "leased", -1);
@@ -149,7 +156,7 @@ export function prepareSettle(connection: Connection) {
 
   return {
     begin(leases: readonly Lease[], holder: string, nowMs: number): void {
-      begin.run(nowMs, leasesAsJson(leases), holder);
+      begin.all(rowsOf(leases), { after: [nowMs, holder] });
     },
 
     renew(
@@ -157,8 +164,7 @@ export function prepareSettle(connection: Connection) {
       holder: string,
       expiresAtMs: number,
     ): Settled[] {
-      const rows = renew.all(expiresAtMs, leasesAsJson(leases), holder);
-      const renewed = leasesOf(rows);
+      const renewed = leasesOf(renew.all(rowsOf(leases), { after: [expiresAtMs, holder] }));
       return leases.map((lease) => holds(renewed, lease) ? "settled" : "lease-lost");
     },
 
@@ -203,6 +209,6 @@ function holds(leases: Leases, { seq, token }: Lease): boolean {
   return leases.get(seq) === token;
 }
 
-function leasesAsJson(leases: readonly Lease[]): string {
-  return JSON.stringify(leases.map(({ seq, token }) => [seq, token]));
+function rowsOf(leases: readonly Lease[]): (number | null)[][] {
+  return leases.map(({ seq, token }) => [seq, token, null]);
 }
