@@ -1,9 +1,11 @@
 /**
  * Takes back jobs whose lease has expired, at start-up and at every reap interval, whichever process
- * held them. Jobs of a process on this machine that has certainly ended come back at once.
+ * held them. Jobs of a process on this machine that has certainly ended come back at once. Makes good
+ * what a clock that was set would do: take jobs from live workers, or let due ones wait.
  */
 import type { BackoffPolicy } from "../job/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { ClockWatch } from "../lib/clock_watch.ts";
 import { mayBeAlive, thisHost } from "../lib/process_identity.ts";
 import type { EventBus } from "../queue/events.ts";
 import type { JobStore, WorkerStatus } from "../store/store.ts";
@@ -25,12 +27,29 @@ const BATCH = 500;
 export function createReaper(options: ReaperOptions): Duty {
   const { store, events, clock, leaseMs, backoff } = options;
   const host = thisHost();
+  const grace = new Grace(leaseMs);
+  const watch = new ClockWatch(clock);
+  // It may have been set back while nobody watched.
+  let isSetBack = true;
+  let untoldMs = 0;
+
+  const lookAtClock = async () => {
+    const byMs = watch.jumpMs();
+    if (byMs > 0) grace.begin(byMs);
+    if (byMs < 0) isSetBack = true;
+    untoldMs += byMs;
+    if (isSetBack) await store.rebase(clock());
+    isSetBack = false;
+    if (untoldMs !== 0) events.emit({ type: "clock.set", byMs: untoldMs });
+    untoldMs = 0;
+  };
 
   const work = async () => {
+    await lookAtClock();
     const deadHolders = findDeadHolders(await store.workers(), host);
     while (true) {
       const request = { nowMs: clock(), leaseMs, backoff, deadHolders, limit: BATCH };
-      const reaped = await store.reap(request);
+      const reaped = await store.reap({ ...request, graceMs: grace.ms });
       for (const job of reaped) {
         events.emit({
           type: "job.reaped",
@@ -46,6 +65,30 @@ export function createReaper(options: ReaperOptions): Duty {
     for (const holder of deadHolders) await store.removeWorkers(holder);
   };
   return new Duty(work, { everyMs: options.intervalMs, onError: options.onError });
+}
+
+/**
+ * When the clock is set forward, every lease has expired in that moment, and those who hold them
+ * live. For the length of a lease, in which they all renew, what the clock said before counts.
+ */
+class Grace {
+  readonly #leaseMs: number;
+  #byMs = 0;
+  #untilMs = -Infinity;
+
+  constructor(leaseMs: number) {
+    this.#leaseMs = leaseMs;
+  }
+
+  begin(byMs: number): void {
+    this.#byMs = this.ms + byMs;
+    this.#untilMs = performance.now() + this.#leaseMs;
+  }
+
+  /** How long after their expiry leases still hold. */
+  get ms(): number {
+    return performance.now() < this.#untilMs ? this.#byMs : 0;
+  }
 }
 
 function findDeadHolders(workers: readonly WorkerStatus[], host: string): string[] {

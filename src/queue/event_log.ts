@@ -117,6 +117,8 @@ export function describeEvent(event: QueueEvent): { level: LogLevel; fields: Log
   }
 }
 
+    case "clock.set":
+      return { level: "warn", fields: { by_ms: event.byMs } };
 function jobFields(event: { jobId: string; queue: string; kind: string }): LogFields {
   return { job: event.jobId, queue: event.queue, kind: event.kind };
 }

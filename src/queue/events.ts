@@ -49,6 +49,8 @@ export type QueueEvent =
     readonly message: string;
     readonly pauseMs: number;
   }
+  /** The machine's clock was set: forward where the number is positive. */
+  | { readonly type: "clock.set"; readonly byMs: number }
   | { readonly type: "store.unavailable"; readonly message: string }
   | { readonly type: "store.available" };
 

@@ -71,6 +71,13 @@ export interface JobStore extends AsyncDisposable {
   /** The running attempts of this process that somebody asked to stop. */
   cancelRequests(holder: string): Promise<Lease[]>;
 
+  /**
+   * Undoes what a clock that was set back does to waiting jobs: those that were due before are due
+   * now, and retries wait for their backoff from now on. What waits for a time that somebody named
+   * goes on waiting for it. Returns how many jobs it moved; harmless when nothing was set.
+   */
+  rebase(nowMs: number): Promise<number>;
+
   // Changes that somebody asks for. Signed ones stand in the audit log, in the same transaction.
 
   /** Cancels a waiting job, or asks the holder of a running one to stop it. */
@@ -233,6 +240,8 @@ export interface ReapRequest {
   /** Processes that are known to be gone. */
   readonly deadHolders: readonly string[];
   readonly limit: number;
+  /** How long after their expiry leases still hold; not at all unless given. */
+  readonly graceMs?: number;
 }
 
 export interface ReapedJob {

@@ -1,10 +1,13 @@
 /** Every experiment, in the order in which they run. To add one, add a file and a row. */
 import type { Experiment } from "./experiment.ts";
 import { claims } from "./experiments/claims.ts";
+import { clock } from "./experiments/clock.ts";
 import { kills } from "./experiments/kills.ts";
 import { model } from "./experiments/model.ts";
 import { power } from "./experiments/power.ts";
 import { stop } from "./experiments/stop.ts";
 import { storage } from "./experiments/storage.ts";
 
-export const EXPERIMENTS: readonly Experiment[] = [kills, power, stop, storage, claims, model];
+export const EXPERIMENTS: readonly Experiment[] = [
+  ...[kills, power, stop, storage, clock, claims, model],
+];

@@ -30,7 +30,11 @@ export function prepareReap(connection: Connection, insertAttempt: Statement) {
 
   return (request: ReapRequest, transaction: Transaction): ReapedJob[] => {
     const { nowMs, leaseMs, backoff } = request;
-    const rows = select.all(nowMs, JSON.stringify(request.deadHolders), request.limit);
+    const rows = select.all(
+      nowMs - (request.graceMs ?? 0),
+      JSON.stringify(request.deadHolders),
+      request.limit,
+    );
     return rows.map((row) => {
       const seq = row["seq"] as number;
       const queue = row["queue"] as string;

@@ -16,6 +16,7 @@ import { prepareLanes } from "./lanes.ts";
 import { checkVersion, migrate } from "./migrate.ts";
 import { prepareRead } from "./read.ts";
 import { prepareReap } from "./reap.ts";
+import { prepareRebase } from "./rebase.ts";
 import { prepareSettle } from "./settle.ts";
 import { prepareStats } from "./stats.ts";
 import { prepareTokens } from "./tokens.ts";
@@ -95,6 +96,7 @@ function assemble(connection: Connection, path: string): JobStore {
   const claim = prepareClaim(connection, lanes);
   const { insertAttempt, ...attempts } = prepareSettle(connection);
   const reap = prepareReap(connection, insertAttempt);
+  const rebase = prepareRebase(connection);
   const change = prepareChange(connection);
   const read = prepareRead(connection);
   const stats = prepareStats(connection, lanes);
@@ -144,6 +146,7 @@ function assemble(connection: Connection, path: string): JobStore {
     cancel: (id, nowMs, signed) =>
       write((transaction) =>
         audit.change("cancel", id, change.cancel(id, nowMs, transaction), signed)
+    rebase: (nowMs) => write(() => rebase(nowMs)),
       ),
     requeue: (id, nowMs, signed) =>
       write((transaction) =>

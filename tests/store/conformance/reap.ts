@@ -16,6 +16,7 @@ import {
 } from "./harness.ts";
 
 const EXPIRY = T0 + LEASE_MS;
+const HOUR_MS = 3_600_000;
 
 export function reapPromises({ test }: Suite): void {
   test("reap() leaves a lease alone until it has expired", async (store) => {
@@ -24,6 +25,44 @@ export function reapPromises({ test }: Suite): void {
     assert.deepEqual(await reap(store, { nowMs: EXPIRY - 1 }), []);
     assert.equal((await find(store, "a")).state, "started");
     assert.equal((await reap(store, { nowMs: EXPIRY })).length, 1);
+  });
+
+  test("reap() leaves an expired lease alone while it has grace", async (store) => {
+    await store.add([newJob({ id: "a" })], T0);
+    await claimOne(store);
+    const nowMs = EXPIRY + HOUR_MS;
+    assert.deepEqual(await reap(store, { nowMs, graceMs: HOUR_MS + 1 }), []);
+    const [reaped] = await reap(store, { nowMs, graceMs: HOUR_MS });
+    assert.equal(reaped?.id, "a");
+    assert.equal((await find(store, "a")).updatedAtMs, nowMs, "only the expiry is seen so");
+  });
+
+  test("rebase() makes due what was due before the clock was set back", async (store) => {
+    await store.add([newJob({ id: "now" }), newJob({ id: "released" })], T0);
+    const jobs = await claimJobs(store, { free: 2 });
+    for (const job of jobs) await settleOne(store, job, { event: "release" });
+    const nowMs = T0 - HOUR_MS;
+    assert.equal((await claimJobs(store, { free: 2, nowMs })).length, 0);
+    assert.equal(await store.rebase(nowMs), 2);
+    assert.equal(await store.rebase(nowMs), 0, "nothing is moved twice");
+    assert.equal((await claimJobs(store, { free: 2, nowMs })).length, 2);
+  });
+
+  test("rebase() lets a retry wait for its backoff from now on", async (store) => {
+    await store.add([newJob({ id: "a" })], T0);
+    const job = await claimOne(store);
+    await settleOne(store, job, { event: "fail", error: EXIT_ERROR, dueAtMs: T0 + 4_000 });
+    const nowMs = T0 - HOUR_MS;
+    assert.equal(await store.rebase(nowMs), 1);
+    assert.equal((await find(store, "a")).runAtMs, nowMs + 4_000);
+  });
+
+  test("rebase() leaves jobs alone that wait for a time of their own", async (store) => {
+    await store.add([newJob({ id: "later", runAtMs: T0 + 1 })], T0);
+    await store.add([newJob({ id: "done" })], T0);
+    assert.equal(await store.rebase(T0), 0, "the clock was not set at all");
+    await store.rebase(T0 - HOUR_MS);
+    assert.equal((await find(store, "later")).runAtMs, T0 + 1);
   });
 
   test("reap() counts an expired lease as a failed attempt and says so", async (store) => {
