@@ -17,6 +17,8 @@ import { tempStore } from "./temp_store.ts";
 
 export interface HttpBenchOptions extends Partial<Omit<ServerOptions, "settings" | "queue">> {
   readonly settings?: Partial<Settings>;
+  /** How many jobs may wait for a worker. */
+  readonly maxDepth?: number;
   /** Stands between the queue and the store, to make it fail. */
   readonly wrapStore?: (store: JobStore) => JobStore;
 }
@@ -56,7 +58,7 @@ export function testSettings(changes: Partial<Settings> = {}): Settings {
 }
 
 export async function httpBench(options: HttpBenchOptions = {}): Promise<HttpBench> {
-  const { settings: changes, wrapStore, ...rest } = options;
+  const { settings: changes, wrapStore, maxDepth, ...rest } = options;
   const temp = await tempStore();
   const settings = testSettings(changes);
   const queue = new Queue({
@@ -68,6 +70,7 @@ export async function httpBench(options: HttpBenchOptions = {}): Promise<HttpBen
     timeoutMs: settings["job-timeout"],
     cwd: "/",
     workerTimeoutMs: 60_000,
+    maxDepth,
   });
   let server: Server;
   try {
@@ -138,6 +141,19 @@ export async function httpBench(options: HttpBenchOptions = {}): Promise<HttpBen
       await temp[Symbol.asyncDispose]();
     },
   };
+}
+
+/**
+ * Whether the server knows the token, although it may be open: whoever sends another one is refused
+ * as soon as it knows any.
+ */
+export async function isTokenKnown(
+  { call }: HttpBench,
+  headers: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const status = async (authorization: string) =>
+    (await call("/nowhere", { headers: { authorization } })).status;
+  return await status("Bearer nobodys") === 401 && await status(headers["authorization"]!) === 404;
 }
 
 /** Reads an answer to its end; its body as JSON where it says that it is. */
