@@ -49,7 +49,7 @@ export function runService(
     using failures = catchFailures();
     using opened = openLog(settings, io);
     const { log } = opened;
-    using _events = logEvents(queue.events, { log, clock: io.clock });
+    using _events = logEvents(queue.events, { log });
     warnOfFaults(settings, log);
 
     let engine: Engine | undefined;

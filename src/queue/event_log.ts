@@ -3,7 +3,7 @@
  * would cost more than the job itself, so each kind of line has a budget per second, and what goes
  * beyond it is counted and reported in one line: nothing is dropped in silence.
  */
-import type { Clock } from "../lib/clock.ts";
+import type { JobState } from "../job/state.ts";
 import { isoTime } from "../lib/clock.ts";
 import type { LogFields, Logger, LogLevel } from "../lib/log.ts";
 import type { EventBus, QueueEvent } from "./events.ts";
@@ -11,42 +11,49 @@ import type { EventBus, QueueEvent } from "./events.ts";
 /** Lines of one kind that are written within a second. */
 export const LINES_PER_SECOND = 100;
 
+/** What was written and left out in this second. */
+interface Budget {
+  written: number;
+  suppressed: number;
+}
+
 /** Writes the queue's events to the log until it is disposed. */
 export function logEvents(
   events: EventBus,
-  { log, clock }: { log: Logger; clock: Clock },
+  { log, windowMs = 1_000 }: { log: Logger; windowMs?: number },
 ): Disposable {
-  const budgets = new Map<string, { windowMs: number; written: number; suppressed: number }>();
+  const budgets = new Map<QueueEvent["type"], Map<JobState | undefined, Budget>>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** Ends a second: says what was left out, and gives everybody a new budget. */
   const report = () => {
     clearTimeout(timer);
     timer = undefined;
-    for (const [key, budget] of budgets) {
-      if (budget.suppressed === 0) continue;
-      const [suppressed, state] = key.split(" ");
-      log.info("log.suppressed", { suppressed, state, count: budget.suppressed });
-      budget.suppressed = 0;
+    for (const [suppressed, byState] of budgets) {
+      for (const [state, budget] of byState) {
+        const count = budget.suppressed;
+        budget.written = budget.suppressed = 0;
+        if (count > 0) log.info("log.suppressed", { suppressed, state, count });
+      }
     }
   };
 
+  const budgetOf = (type: QueueEvent["type"], state: JobState | undefined): Budget => {
+    let byState = budgets.get(type);
+    if (byState === undefined) budgets.set(type, byState = new Map());
+    let budget = byState.get(state);
+    if (budget === undefined) byState.set(state, budget = { written: 0, suppressed: 0 });
+    return budget;
+  };
+
   const subscription = events.subscribe((event) => {
-    const key = "state" in event ? `${event.type} ${event.state}` : event.type;
-    const windowMs = Math.floor(clock() / 1_000);
-    let budget = budgets.get(key);
-    if (budget === undefined) {
-      budgets.set(key, budget = { windowMs, written: 0, suppressed: 0 });
-    }
-    if (budget.windowMs !== windowMs) {
-      budget.windowMs = windowMs;
-      budget.written = 0;
-    }
+    const budget = budgetOf(event.type, "state" in event ? event.state : undefined);
     if (budget.written >= LINES_PER_SECOND) {
       budget.suppressed++;
-      timer ??= setTimeout(report, 1_000);
       return;
     }
     budget.written++;
+    timer ??= setTimeout(report, windowMs);
     const { level, fields } = describeEvent(event);
     log[level](event.type, fields);
   });
@@ -110,6 +117,8 @@ export function describeEvent(event: QueueEvent): { level: LogLevel; fields: Log
           pause_ms: event.pauseMs,
         },
       };
+    case "clock.set":
+      return { level: "warn", fields: { by_ms: event.byMs } };
     case "store.unavailable":
       return { level: "error", fields: { message: event.message } };
     case "store.available":
@@ -117,8 +126,6 @@ export function describeEvent(event: QueueEvent): { level: LogLevel; fields: Log
   }
 }
 
-    case "clock.set":
-      return { level: "warn", fields: { by_ms: event.byMs } };
 function jobFields(event: { jobId: string; queue: string; kind: string }): LogFields {
   return { job: event.jobId, queue: event.queue, kind: event.kind };
 }

@@ -42,7 +42,10 @@ export interface JobStore extends AsyncDisposable {
    */
   claim(request: () => ClaimRequest): Promise<Claim>;
 
-  /** Marks attempts as running. Leases that are lost are left alone. */
+  /**
+   * Marks attempts as running, soon: this alone may wait for a moment to share another commit, and an
+   * attempt that ends first is never seen running. Leases that are lost are left alone.
+   */
   begin(leases: readonly Lease[], holder: string, nowMs: number): Promise<void>;
 
   /** Ends attempts. A lost lease is a result, not an error: it is expected when a worker stalls. */
@@ -68,15 +71,15 @@ export interface JobStore extends AsyncDisposable {
    */
   reap(request: ReapRequest): Promise<ReapedJob[]>;
 
-  /** The running attempts of this process that somebody asked to stop. */
-  cancelRequests(holder: string): Promise<Lease[]>;
-
   /**
    * Undoes what a clock that was set back does to waiting jobs: those that were due before are due
    * now, and retries wait for their backoff from now on. What waits for a time that somebody named
    * goes on waiting for it. Returns how many jobs it moved; harmless when nothing was set.
    */
   rebase(nowMs: number): Promise<number>;
+
+  /** The running attempts of this process that somebody asked to stop. */
+  cancelRequests(holder: string): Promise<Lease[]>;
 
   // Changes that somebody asks for. Signed ones stand in the audit log, in the same transaction.
 
@@ -237,11 +240,11 @@ export interface ReapRequest {
   readonly nowMs: number;
   readonly leaseMs: number;
   readonly backoff: BackoffPolicy;
+  /** How long after their expiry leases still hold; not at all unless given. */
+  readonly graceMs?: number;
   /** Processes that are known to be gone. */
   readonly deadHolders: readonly string[];
   readonly limit: number;
-  /** How long after their expiry leases still hold; not at all unless given. */
-  readonly graceMs?: number;
 }
 
 export interface ReapedJob {

@@ -13,7 +13,7 @@ import { prepareClaim } from "../../src/store/sqlite/claim.ts";
 import { prepareLanes } from "../../src/store/sqlite/lanes.ts";
 import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/store/sqlite/migrate.ts";
 import { TransactionCounts } from "../../src/store/sqlite/transaction_counts.ts";
-import { watchChanges } from "../../src/store/sqlite/watch.ts";
+import { ChangeWatch } from "../../src/store/sqlite/watch.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, newJobs, T0 } from "../helpers/jobs.ts";
 import { tempStore } from "../helpers/temp_store.ts";
@@ -448,10 +448,35 @@ Deno.test("sqlite: a watch outlives a moment in which the file cannot be read", 
     const statement = { get, all: () => [], run: () => 0 };
     const connection: Connection = { exec() {}, prepare: () => statement, close() {} };
     let calls = 0;
-    using _watch = watchChanges(connection, path, () => calls++);
+    using _watch = new ChangeWatch(connection, path).subscribe(() => calls++);
     await eventually(async () => {
       await Deno.writeFile(`${path}-wal`, new Uint8Array(1), { append: true });
       return calls > 0;
     }, { what: "the watch called back after an error in between", timeoutMs: 5_000 });
   });
+});
+
+Deno.test("watch() hears of others in the middle of own commits, and when they have ended", async () => {
+  await using temp = await tempStore();
+  const { store } = temp;
+  const other = await temp.openAgain();
+  let changes = 0;
+  using _watch = store.watch(() => changes++);
+  let isCommitting = true;
+  let ownCommits = 0;
+  const committing = (async () => {
+    while (isCommitting) {
+      await store.add([newJob()], T0);
+      ownCommits++;
+    }
+  })();
+  await eventually(() => ownCommits > 50, { what: "a streak of own commits" });
+  assert.equal(changes, 0, "own commits are no news");
+  await other.add([newJob()], T0);
+  await eventually(() => changes > 0, { what: "the other's commit is heard in the middle of it" });
+  isCommitting = false;
+  await committing;
+  const before = changes;
+  await other.add([newJob()], T0);
+  await eventually(() => changes > before, { what: "the other's commit is heard afterwards" });
 });

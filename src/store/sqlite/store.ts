@@ -20,7 +20,7 @@ import { prepareRebase } from "./rebase.ts";
 import { prepareSettle } from "./settle.ts";
 import { prepareStats } from "./stats.ts";
 import { prepareTokens } from "./tokens.ts";
-import { watchChanges } from "./watch.ts";
+import { ChangeWatch } from "./watch.ts";
 import { prepareWorkers } from "./workers.ts";
 import { Writer } from "./writer.ts";
 
@@ -107,18 +107,21 @@ function assemble(connection: Connection, path: string): JobStore {
   const probe = connection.prepare(
     `INSERT OR REPLACE INTO payloads (seq, body) VALUES (0, zeroblob(${PROBE_BYTES}))`,
   );
-  const watches = new Set<Disposable>();
+  const changes = new ChangeWatch(connection, path);
+  writer.onCommit = () => changes.ownCommit();
   let isClosed = false;
 
   const reading = async <T>(work: () => T): Promise<T> => {
-    const deadlineMs = performance.now() + READ_PATIENCE_MS;
+    let deadlineMs: number | undefined;
     while (true) {
       if (isClosed) throw new StoreUnavailableError(`the database ${path} is closed`);
       try {
         return work();
       } catch (error) {
         file.note(error);
-        if (!isBusy(error) || performance.now() > deadlineMs) throw asStoreError(error, path);
+        if (!isBusy(error)) throw asStoreError(error, path);
+        deadlineMs ??= performance.now() + READ_PATIENCE_MS;
+        if (performance.now() > deadlineMs) throw asStoreError(error, path);
         await new Promise((resolve) => setTimeout(resolve, READ_PAUSE_MS));
       }
     }
@@ -134,7 +137,8 @@ function assemble(connection: Connection, path: string): JobStore {
     add: (jobs, nowMs, { mostWaiting } = { mostWaiting: null }) =>
       write((transaction) => add(jobs, { nowMs, mostWaiting }, transaction)),
     claim: (request) => write((transaction) => claim(request(), transaction), { isLast: true }),
-    begin: (leases, holder, nowMs) => write(() => attempts.begin(leases, holder, nowMs)),
+    begin: (leases, holder, nowMs) =>
+      write(() => attempts.begin(leases, holder, nowMs), { isLazy: true }),
     settle: (ended, holder, nowMs) =>
       write((transaction) => attempts.settle(ended, holder, nowMs, transaction)),
     renew: (leases, holder, { expiresAtMs }) =>
@@ -142,11 +146,11 @@ function assemble(connection: Connection, path: string): JobStore {
     appendOutput: (lease, holder, chunks) =>
       write(() => attempts.appendOutput(lease, holder, chunks)),
     reap: (request) => write((transaction) => reap(request, transaction)),
+    rebase: (nowMs) => write(() => rebase(nowMs)),
 
     cancel: (id, nowMs, signed) =>
       write((transaction) =>
         audit.change("cancel", id, change.cancel(id, nowMs, transaction), signed)
-    rebase: (nowMs) => write(() => rebase(nowMs)),
       ),
     requeue: (id, nowMs, signed) =>
       write((transaction) =>
@@ -207,22 +211,13 @@ function assemble(connection: Connection, path: string): JobStore {
 
     probe: () => write(() => void probe.run()),
 
-    watch(onChange) {
-      const watch = watchChanges(connection, path, onChange);
-      watches.add(watch);
-      return {
-        [Symbol.dispose]() {
-          watches.delete(watch);
-          watch[Symbol.dispose]();
-        },
-      };
-    },
+    watch: (onChange) => changes.subscribe(onChange),
 
     [Symbol.asyncDispose]() {
       if (!isClosed) {
         writer.flush();
         isClosed = true;
-        for (const watch of watches) watch[Symbol.dispose]();
+        changes.close();
         connection.close();
       }
       return Promise.resolve();

@@ -18,8 +18,19 @@ interface Operation {
   readonly reject: (error: unknown) => void;
 }
 
+/** When a write is to be done. */
+export interface WriteOrder {
+  /** After the others of its commit, to see what they have written. */
+  readonly isLast?: boolean;
+  /** With the next commit that somebody else wants, or a little later. */
+  readonly isLazy?: boolean;
+}
+
 /** At most so many operations share a commit, so that one turn stays short. */
 const MAX_BATCH = 2_000;
+
+/** How long a write that promises nothing waits for another one to share its commit. */
+const LAZY_MS = 20;
 
 /** How long writes wait for another program's lock before they give up. */
 const LOCK_PATIENCE_MS = 10_000;
@@ -36,7 +47,11 @@ export class Writer {
   /** Operations that want to see what the others of their commit have written. */
   #waitingLast: Operation[] = [];
   #isScheduled = false;
+  #lazyTimer: ReturnType<typeof setTimeout> | undefined;
   #lockedSinceMs: number | null = null;
+
+  /** Called after each commit. */
+  onCommit: () => void = () => {};
 
   constructor(connection: Connection, path: string, file: FileGuard) {
     this.#path = path;
@@ -51,16 +66,26 @@ export class Writer {
    * Runs the work in the next commit; resolves when that is durable. The work must be synchronous
    * and may run twice, so it must not change anything but the database.
    */
-  write<T>(work: (transaction: Transaction) => T, { isLast = false } = {}): Promise<T> {
+  write<T>(
+    work: (transaction: Transaction) => T,
+    { isLast = false, isLazy = false }: WriteOrder = {},
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const operation = { work, resolve: resolve as (value: unknown) => void, reject };
       (isLast ? this.#waitingLast : this.#waiting).push(operation);
-      this.#schedule();
+      if (isLazy) this.#lazyTimer ??= setTimeout(this.#lazyTurn, LAZY_MS);
+      else this.#schedule();
     });
   }
 
+  readonly #lazyTurn = () => {
+    this.#lazyTimer = undefined;
+    if (this.#isAnyWaiting) this.#schedule();
+  };
+
   /** Commits all that waits, now; what cannot be committed is rejected. For closing. */
   flush(): void {
+    clearTimeout(this.#lazyTimer);
     while (this.#isAnyWaiting) {
       if (!this.#turn()) this.#rejectAll(this.#lockedError());
     }
@@ -123,7 +148,8 @@ export class Writer {
       this.#settleFailedBatch(batch, error);
       return true;
     }
-    for (const [index, { resolve }] of batch.entries()) resolve(results[index]);
+    this.onCommit();
+    for (let index = 0; index < batch.length; index++) batch[index]!.resolve(results[index]);
     return true;
   }
 
