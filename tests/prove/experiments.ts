@@ -2,6 +2,7 @@
 import type { Experiment } from "./experiment.ts";
 import { claims } from "./experiments/claims.ts";
 import { clock } from "./experiments/clock.ts";
+import { fuzz } from "./experiments/fuzz.ts";
 import { kills } from "./experiments/kills.ts";
 import { model } from "./experiments/model.ts";
 import { power } from "./experiments/power.ts";
@@ -9,5 +10,5 @@ import { stop } from "./experiments/stop.ts";
 import { storage } from "./experiments/storage.ts";
 
 export const EXPERIMENTS: readonly Experiment[] = [
-  ...[kills, power, stop, storage, clock, claims, model],
+  ...[kills, power, stop, storage, clock, claims, model, fuzz],
 ];
