@@ -18,7 +18,9 @@ import { oneOf } from "../random.ts";
 const SHARES = { http: 0.7, cli: 0.15, settings: 0.15 };
 
 /** Connections at a time. */
-const CLIENTS = 8;
+const CLIENTS = 16;
+/** A server that says nothing for so long waits for the rest of a request, which will not come. */
+const SILENCE_MS = 100;
 /** Until an answer must be there. */
 const ANSWER_MS = 10_000;
 
@@ -104,17 +106,17 @@ async function ask(
   } catch (error) {
     return `no connection (${(error as Error).message})`;
   }
-  let timer: ReturnType<typeof setTimeout> | undefined;
   let isLate = false;
+  const late = setTimeout(() => {
+    isLate = true;
+    connection.close();
+  }, ANSWER_MS);
+  // Not at once: a server may take the end of the sending for the end of the client's interest.
+  const silence = setTimeout(() => connection.closeWrite().catch(() => {}), SILENCE_MS);
   try {
-    timer = setTimeout(() => {
-      isLate = true;
-      connection.close();
-    }, ANSWER_MS);
     let answer = "";
     try {
       for (let rest = request; rest.length > 0;) rest = rest.subarray(await connection.write(rest));
-      await connection.closeWrite();
       for await (const piece of connection.readable) answer += text(piece);
     } catch {
       if (isLate) return "no answer";
@@ -127,7 +129,8 @@ async function ask(
     if (STACK.test(answer)) return `a stack trace: ${answer.slice(0, 500)}`;
     return null;
   } finally {
-    clearTimeout(timer);
+    clearTimeout(late);
+    clearTimeout(silence);
     try {
       connection.close();
     } catch { /* closed already */ }
