@@ -43,7 +43,7 @@ interface Options {
   readonly scratch?: string;
 }
 
-const FULL: Size = { addMs: 1_000, share: 1, latencyJobs: 150 };
+const FULL: Size = { addMs: 800, share: 0.9, latencyJobs: 120 };
 const QUICK: Size = { addMs: 500, share: 0.3, latencyJobs: 50 };
 
 class UsageError extends Error {}
@@ -56,10 +56,12 @@ async function main(args: string[]): Promise<number> {
   }
   const installed = options.scratch ??
     await Deno.makeTempDir({ prefix: "queuectl-peers-", dir: tmpdir() });
-  if (options.scratch === undefined) temporary.push(installed);
   await Deno.mkdir(installed, { recursive: true });
-  // Servers that refuse to run as root must be able to reach their data in here.
-  await Deno.chmod(installed, 0o755);
+  if (options.scratch === undefined) {
+    temporary.push(installed);
+    // Servers that refuse to run as root must be able to reach their data in here.
+    await Deno.chmod(installed, 0o755);
+  }
   try {
     await using scratch = await Scratch.create(await Deno.realPath(installed));
     temporary.unshift(scratch.path);
@@ -87,22 +89,12 @@ async function measureAll(
   { scratch, installer }: { scratch: Scratch; installer: Installer },
 ): Promise<{ peers: PeerResult[]; services: ServiceResult[]; fsyncs: number[] }> {
   const fsyncs: number[] = [];
-  const peers = PEERS.filter(({ group }) => groups.includes(group)).map((peer) => ({
-    peer,
-    rounds: [] as StepResult[][],
-    error: undefined as string | undefined,
-  }));
-  const isServiceAsked = groups.includes(FASTAPI_GROUP) || groups.includes("queuectl");
-  const measuredServices = (isServiceAsked ? services(installer) : [])
-    .filter((_, index) => index === 0 || groups.includes(FASTAPI_GROUP))
-    .map((service) => ({
-      service,
-      rounds: [] as ServiceFigures[],
-      error: undefined as string | undefined,
-    }));
+  const peers = PEERS.filter(({ group }) => groups.includes(group))
+    .map((peer) => ({ peer, rounds: [] as StepResult[][], errors: [] as string[] }));
+  const asked = services(installer).filter(({ group }) => groups.includes(group))
+    .map((service) => ({ service, rounds: [] as ServiceFigures[], errors: [] as string[] }));
   for (let round = 1; round <= rounds; round++) {
     for (const result of peers) {
-      if (result.error !== undefined) continue;
       await attempt(result, `round ${round}, ${result.peer.name}`, async () => {
         await using directory = scratch.directory();
         await Deno.chmod(directory.path, 0o755);
@@ -110,8 +102,7 @@ async function measureAll(
         return await runPeer(result.peer, { installer, directory: directory.path, size });
       });
     }
-    for (const result of measuredServices) {
-      if (result.error !== undefined) continue;
+    for (const result of asked) {
       await attempt(
         result,
         `round ${round}, ${result.service.name}`,
@@ -124,12 +115,12 @@ async function measureAll(
       );
     }
   }
-  return { peers, services: measuredServices, fsyncs };
+  return { peers, services: asked, fsyncs };
 }
 
 /** Adds a round to the result, or says in it why there is none. */
 async function attempt<T>(
-  result: { rounds: T[]; error: string | undefined },
+  result: { rounds: T[]; errors: string[] },
   name: string,
   measure: () => Promise<T>,
 ): Promise<void> {
@@ -140,8 +131,7 @@ async function attempt<T>(
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     console.error(`${name}: FAILED: ${message}`);
-    // Failing once, it would fail again; what earlier rounds found stays.
-    if (result.rounds.length === 0) result.error = firstLines(message);
+    result.errors.push(firstLines(message));
   }
 }
 

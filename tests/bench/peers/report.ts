@@ -5,17 +5,17 @@ import type { Peer } from "./catalogue.ts";
 import type { StepResult } from "./measure.ts";
 import type { Service, ServiceFigures } from "./services.ts";
 
-/** All rounds of one peer, or why there are none. */
+/** The rounds of one peer, and why there are not more of them. */
 export interface PeerResult {
   readonly peer: Peer;
   readonly rounds: readonly (readonly StepResult[])[];
-  readonly error?: string;
+  readonly errors: readonly string[];
 }
 
 export interface ServiceResult {
   readonly service: Service;
   readonly rounds: readonly ServiceFigures[];
-  readonly error?: string;
+  readonly errors: readonly string[];
 }
 
 interface Column {
@@ -76,8 +76,8 @@ export function formatReport(
 
 function peerTable(peers: readonly PeerResult[]): string {
   const rows = peers.map((result) => {
-    if (result.error !== undefined) {
-      return [result.peer.name, `**NOT RUN: ${result.error}**`, ...COLUMNS.map(() => "")];
+    if (result.rounds.length === 0) {
+      return [result.peer.name, `**NOT RUN: ${result.errors[0]}**`, ...COLUMNS.map(() => "")];
     }
     const cells = COLUMNS.map((column) => {
       const value = figureOf(result, column);
@@ -87,14 +87,11 @@ function peerTable(peers: readonly PeerResult[]): string {
     const { survives, how } = result.peer.durability;
     return [result.peer.name, ...cells, `${survives}: ${how}`];
   });
-  const failures = peers.flatMap((
-    result,
-  ) => [
-    ...new Set(
-      result.rounds.flat().filter((step) => step.error !== undefined)
-        .map(({ step, error }) => `- **${result.peer.name}, ${step} failed**: ${error}`),
-    ),
-  ]);
+  const failures = peers.flatMap((result) => {
+    const steps = errorsOf(result).map(({ step, error }) => `${step} failed: ${error}`);
+    const rounds = result.errors.map((error) => `a round failed: ${error}`);
+    return [...new Set([...steps, ...rounds])].map((what) => `- **${result.peer.name}**, ${what}`);
+  });
   const head = ["peer", ...COLUMNS.map(({ title }) => title), "acknowledged jobs survive"];
   return [markdown(head, rows), ...failures.length > 0 ? [failures.join("\n")] : []].join("\n\n");
 }
@@ -150,9 +147,7 @@ function comparison(peers: readonly PeerResult[]): string {
     ...["column", ours.peer.name, "best peer", "times as good", "wanted", "met"],
     "times as good as the best that survives power loss too",
   ];
-  const missing = others.filter((result) =>
-    result.error !== undefined || errorsOf(result).length > 0
-  )
+  const missing = others.filter((result) => result.errors.length > 0 || errorsOf(result).length > 0)
     .map(({ peer }) => peer.name);
   const without = missing.length === 0
     ? []
@@ -168,8 +163,8 @@ function comparison(peers: readonly PeerResult[]): string {
 }
 
 function serviceTable(results: readonly ServiceResult[]): string {
-  const rows = results.map(({ service, rounds, error }) => {
-    if (error !== undefined) return [service.name, `**NOT RUN: ${error}**`, "", "", "", ""];
+  const rows = results.map(({ service, rounds, errors }) => {
+    if (rounds.length === 0) return [service.name, `**NOT RUN: ${errors[0]}**`, "", "", "", ""];
     const middle = (name: keyof ServiceFigures) =>
       format(median(rounds.map((figures) => figures[name]!)));
     return [
@@ -178,7 +173,7 @@ function serviceTable(results: readonly ServiceResult[]): string {
       middle("p50Ms"),
       middle("p99Ms"),
       middle("endToEndPerSecond"),
-      service.settings,
+      [service.settings, ...errors.map((error) => `**a round failed: ${error}**`)].join("; "),
     ];
   });
   const head = [

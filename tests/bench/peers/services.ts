@@ -6,6 +6,7 @@ import { Connection } from "../load/connection.ts";
 import { get, uploadSubmit } from "../load/requests.ts";
 import { runLoad } from "../load/run_load.ts";
 import { startServe } from "../servers.ts";
+import { FASTAPI_GROUP } from "./catalogue.ts";
 import type { Installer } from "./install.ts";
 import { startFastApi } from "./peer_servers.ts";
 
@@ -17,6 +18,8 @@ export interface ServiceFigures extends Readonly<Record<string, number>> {
 }
 
 export interface Service {
+  /** Under which it is chosen on the command line. */
+  readonly group: string;
   readonly name: string;
   readonly settings: string;
   start(directory: string): Promise<{ port: number; pid: number } & AsyncDisposable>;
@@ -31,12 +34,14 @@ const RETRY_MS = 2;
 export function services(installer: Installer): Service[] {
   return [
     {
+      group: "queuectl",
       name: "queuectl serve",
       settings: "2 workers, all defaults",
       start: (directory) => startServe(directory, { args: ["--workers", String(WORKERS)] }),
       jobs: 25_000,
     },
     {
+      group: FASTAPI_GROUP,
       name: "FastAPI, sqlite3, threading.Queue",
       settings: "uvicorn with uvloop and httptools, 2 worker threads, WAL, synchronous=FULL",
       start: (directory) => startFastApi({ installer, directory }),
