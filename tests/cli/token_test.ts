@@ -26,7 +26,9 @@ Deno.test("two tokens never have the same secret", async () => {
   await using temp = await tempDir();
   const make = (name: string) =>
     queuectl(["token", "create", "--quiet", "--name", name], temp).then(({ stdout }) => stdout);
-  assert.notEqual(await make("a"), await make("b"));
+  const secrets = [await make("a"), await make("b")];
+  for (const secret of secrets) assert.match(secret, /^qctl_/);
+  assert.notEqual(secrets[0], secrets[1]);
 });
 
 Deno.test("token create takes scopes and an expiry; token list tells them", async () => {

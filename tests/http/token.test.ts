@@ -60,6 +60,16 @@ Deno.test("every route answers to a token with its scope, and to the others 403 
   assert.ok(seen.allowed > 10 && seen.refused > 10);
 });
 
+Deno.test("reading needs read, adding submit, changing jobs and the audit log admin", () => {
+  const needed = ({ method, path }: typeof ROUTES[number]) => {
+    if (path === "/healthz" || path === "/readyz") return "open";
+    if (path === "/audit") return "admin";
+    if (method === "GET") return "read";
+    return path === "/jobs" || path === "/jobs/batch" ? "submit" : "admin";
+  };
+  for (const route of ROUTES) assert.equal(route.scope, needed(route), route.path);
+});
+
 Deno.test("admin includes read, and nothing includes submit or command", () => {
   assert.deepEqual(SCOPES.filter((held) => allows([held], "read")), ["read", "admin"]);
   for (const scope of ["submit", "admin", "command"] as const) {
