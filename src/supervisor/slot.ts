@@ -5,7 +5,10 @@
 import type { Lease, LeasedJob } from "../job/job.ts";
 import type { AbortReason, FromWorker, ToWorker } from "../worker/protocol.ts";
 
-export type WorkerInit = Omit<Extract<ToWorker, { type: "init" }>, "type" | "running">;
+export type WorkerInit = Omit<
+  Extract<ToWorker, { type: "init" }>,
+  "type" | "running" | "givenUp"
+>;
 
 /** A job in the hands of a worker. */
 export interface JobInHand {
@@ -33,6 +36,7 @@ export class Slot {
   #worker: Worker | null = null;
   #isReady = false;
   #running = new Float64Array(new SharedArrayBuffer(8));
+  #givenUp = new Int32Array(new SharedArrayBuffer(4));
   #chunks: number[] = [];
 
   constructor(readonly label: string, readonly events: SlotEvents) {}
@@ -43,6 +47,8 @@ export class Slot {
     const buffer = new SharedArrayBuffer(8);
     this.#worker = worker;
     this.#running = new Float64Array(buffer);
+    const givenUp = new SharedArrayBuffer(4);
+    this.#givenUp = new Int32Array(givenUp);
     this.lastBeatMs = performance.now();
     this.startedAtMs = nowMs;
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
@@ -56,7 +62,7 @@ export class Slot {
       event.preventDefault();
       if (worker === this.#worker) this.events.onCrash(this, event.message);
     };
-    this.#send({ ...init, type: "init", running: buffer });
+    this.#send({ ...init, type: "init", running: buffer, givenUp });
   }
 
   get isAlive(): boolean {
@@ -109,6 +115,8 @@ export class Slot {
     const worker = this.#worker;
     this.#worker = null;
     worker?.terminate();
+    Atomics.store(this.#givenUp, 0, 1);
+    Atomics.notify(this.#givenUp, 0);
     return left;
   }
 

@@ -27,6 +27,8 @@ export type ToWorker =
     readonly faults: Faults;
     /** One Float64: the `seq` of the job that runs now, 0 when none does. Outlives the thread. */
     readonly running: SharedArrayBuffer;
+    /** One Int32: 1 once the supervisor has given the thread up. Only an injected hang looks. */
+    readonly givenUp: SharedArrayBuffer;
   }
   | { readonly type: "run"; readonly jobs: readonly LeasedJob[] }
   | { readonly type: "abort"; readonly lease: Lease; readonly reason: AbortReason };

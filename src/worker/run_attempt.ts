@@ -23,6 +23,8 @@ export interface AttemptOptions {
   readonly context: Omit<HandlerContext, "signal">;
   readonly faults: Faults;
   readonly random: () => number;
+  /** Blocks until this thread is given up, and ends it: for the fault. */
+  readonly hang: () => void;
 }
 
 /** Ends at once where the handler does, so that trivial jobs cost no turn of the event loop. */
@@ -34,7 +36,7 @@ export function runAttempt(
   if (handler === undefined) {
     return failure("error", `no handler for the kind ${JSON.stringify(job.kind)} in this process`);
   }
-  const fault = injectFault(options.faults, options.random);
+  const fault = injectFault(options);
   if (fault !== null) return fault;
   let running: AttemptEnd | Promise<AttemptEnd>;
   try {
@@ -94,12 +96,11 @@ function failure(code: "error" | "timeout", message: string): AttemptEnd {
 }
 
 function injectFault(
-  { fail, crash, hang }: Faults,
-  random: () => number,
+  { faults: { fail, crash, hang }, random, hang: hangNow }: AttemptOptions,
 ): AttemptEnd | Promise<AttemptEnd> | null {
   if (hang > 0 && random() < hang) {
-    // Blocks the whole thread, heartbeats included, without using the processor.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    hangNow();
+    return new Promise(() => {});
   }
   if (crash > 0 && random() < crash) {
     setTimeout(() => {

@@ -62,6 +62,15 @@ function die(error: unknown): void {
   self.close();
 }
 
+/**
+ * Blocks the whole thread, heartbeats included, without using the processor. The runtime does not end
+ * a thread that is blocked, so it ends by itself once it has been given up; real hangs stay for ever.
+ */
+function hang(): void {
+  Atomics.wait(new Int32Array(init.givenUp), 0, 0);
+  self.close();
+}
+
 async function runWaiting(): Promise<void> {
   isRunning = true;
   /** Attempts that ended in this turn: reported together. */
@@ -97,6 +106,7 @@ async function runWaiting(): Promise<void> {
       },
       faults: init.faults,
       random: Math.random,
+      hang,
     });
     if (end instanceof Promise) {
       report();
