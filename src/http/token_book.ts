@@ -4,6 +4,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
+import { hexOf } from "../lib/secret.ts";
 import { isValidAt } from "../queue/tokens.ts";
 import type { JobStore, StoredToken } from "../store/store.ts";
 
@@ -90,8 +91,4 @@ export class TokenBook {
       this.#notedAtMs.set(id, nowMs);
     }
   }
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
