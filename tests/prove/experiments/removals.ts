@@ -1,0 +1,138 @@
+/**
+ * Tests that would pass without what they protect prove nothing. So each protection is taken out of a
+ * copy of the source, and the test or experiment that ought to notice is run on it: it must fail, and
+ * it must pass on an untouched copy.
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Experiment, type Figure, none, type ProveContext } from "../experiment.ts";
+import { type Catcher, type Removal, REMOVALS } from "../removals.ts";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const COPIED = ["src", "tests", "deno.json", "deno.lock", "README.md"];
+
+/** A protection whose absence makes its catcher hang is caught too. */
+const CATCHER_LIMIT_MS = 120_000;
+
+interface Verdict {
+  readonly passed: boolean;
+  /** The tests that failed, or the experiment's figures. */
+  readonly failures: readonly string[];
+  readonly output: string;
+}
+
+export const removals: Experiment = {
+  name: "removals",
+  about: "safety code taken out, one piece at a time: each removal is caught by a test",
+  limitMs: ({ pick }) => pick(40 * 60_000, 240_000),
+
+  async run({ isQuick, seed, progress }: ProveContext): Promise<Figure[]> {
+    const chosen = REMOVALS.filter(({ isCheap }) => !isQuick || isCheap);
+    const dir = await Deno.makeTempDir({ prefix: "queuectl-removals-" });
+    const whole = join(dir, "whole");
+    await copyProject(whole);
+    const missing = REMOVALS.flatMap((removal) => findMissing(whole, removal));
+    const controls = new Map<string, Verdict>();
+    const uncaught: string[] = [];
+    const failing: string[] = [];
+    const figures: Figure[] = [];
+    for (const [index, removal] of chosen.entries()) {
+      if (findMissing(whole, removal).length > 0) continue;
+      const { protection, caughtBy } = removal;
+      const name = nameOf(caughtBy);
+      progress(`${index + 1} of ${chosen.length}: ${protection}`);
+      if (!controls.has(name)) controls.set(name, await runCatcher(whole, caughtBy, seed));
+      const control = controls.get(name)!;
+      if (!control.passed) {
+        failing.push(`${name}: ${lastLines(control.output)}`);
+        continue;
+      }
+      const copy = join(dir, String(index));
+      await copyProject(copy);
+      takeOut(copy, removal);
+      const verdict = await runCatcher(copy, caughtBy, seed);
+      await Deno.remove(copy, { recursive: true });
+      if (verdict.passed) uncaught.push(`${protection} (${name})`);
+      figures.push({
+        what: `without: ${protection}`,
+        found: verdict.passed ? 0 : 1,
+        note: verdict.passed ? "NOT CAUGHT" : `caught by ${verdict.failures[0] ?? name}`,
+      });
+    }
+    await Deno.remove(dir, { recursive: true });
+    return [
+      { what: "protections taken out", found: figures.length, wanted: { is: chosen.length } },
+      ...figures,
+      none("removals that nothing caught", uncaught),
+      none("catchers that fail on the whole source too", [...new Set(failing)]),
+      none("texts to take out that are not there any more", missing),
+    ];
+  },
+};
+
+async function copyProject(to: string): Promise<void> {
+  await Deno.mkdir(to);
+  const { success, stderr } = await new Deno.Command("cp", {
+    args: ["-R", ...COPIED.map((name) => join(ROOT, name)), to],
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
+/** What a row speaks of that the source does not say any more: a row that removes nothing. */
+function findMissing(root: string, { file, edits }: Removal): string[] {
+  const source = Deno.readTextFileSync(join(root, file));
+  return edits.filter(([text]) => !source.includes(text)).map(([text]) => `${file}: ${text}`);
+}
+
+function takeOut(root: string, { file, edits }: Removal): void {
+  const path = join(root, file);
+  let source = Deno.readTextFileSync(path);
+  for (const [text, instead] of edits) source = source.replaceAll(text, () => instead);
+  Deno.writeTextFileSync(path, source);
+}
+
+function nameOf(catcher: Catcher): string {
+  return "experiment" in catcher
+    ? `prove ${catcher.experiment}`
+    : `${catcher.test}: ${catcher.named}`;
+}
+
+/** Runs it in a copy of the project, which then is the program under test. */
+async function runCatcher(root: string, catcher: Catcher, seed: number): Promise<Verdict> {
+  const config = ["--config", join(root, "deno.json")];
+  const args = "experiment" in catcher
+    ? [
+      ...["run", "--allow-all", "--no-check", ...config, join(root, "tests/prove/main.ts")],
+      ...[catcher.experiment, "--quick", "--seed", String(seed)],
+    ]
+    : [
+      ...["test", "--allow-all", "--no-check", ...config],
+      ...["--filter", catcher.named, join(root, catcher.test)],
+    ];
+  const child = new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: root,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGTERM"), CATCHER_LIMIT_MS);
+  const { success, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const ran = "experiment" in catcher ? true : !/ 0 passed .* 0 failed/.test(output);
+  return { passed: success && ran, failures: failuresIn(output), output };
+}
+
+/** `name ... FAILED` of a test, `FAIL figure` of an experiment. */
+function failuresIn(output: string): string[] {
+  return output.split("\n").flatMap((line) => {
+    const found = /^(.+?) \.\.\. .*FAILED/.exec(line) ?? /^\s+FAIL (.+?)\s{2,}/.exec(line);
+    return found === null ? [] : [found[1]!];
+  });
+}
+
+function lastLines(output: string): string {
+  return output.trimEnd().split("\n").slice(-5).join(" / ");
+}

@@ -1,0 +1,210 @@
+/**
+ * The protections that can be taken out of the source one at a time, and who must notice. To add one,
+ * add a row: the exact text to be replaced, and the test or experiment that fails without it.
+ */
+
+/** What must fail without the protection: a test, by a part of its name, or an experiment. */
+export type Catcher =
+  | { readonly test: string; readonly named: string }
+  | { readonly experiment: string };
+
+export interface Removal {
+  readonly protection: string;
+  /** Relative to the root of the project. */
+  readonly file: string;
+  /** Each must stand in the file; every occurrence is replaced. */
+  readonly edits: readonly (readonly [text: string, instead: string])[];
+  readonly caughtBy: Catcher;
+  /** Seconds at most, for `--quick`. */
+  readonly isCheap?: true;
+}
+
+const STORE_SUITE = "tests/store/sqlite_test.ts";
+
+export const REMOVALS: readonly Removal[] = [
+  {
+    protection: "the lease's token is checked when attempts succeed",
+    file: "src/store/sqlite/settle.ts",
+    edits: [[
+      '"jobs.seq = ended.seq AND +jobs.lease_token = ended.token "',
+      '"jobs.seq = ended.seq "',
+    ]],
+    caughtBy: { test: STORE_SUITE, named: "under an older token" },
+    isCheap: true,
+  },
+  {
+    protection: "the lease's token is checked when attempts end otherwise",
+    file: "src/store/sqlite/settle.ts",
+    edits: [[
+      "WHERE seq = ? AND +lease_token = ? AND +lease_holder = ? AND ${fromStates(event)}",
+      "WHERE seq = ? AND ? IS NOT NULL AND +lease_holder = ? AND ${fromStates(event)}",
+    ]],
+    caughtBy: { test: STORE_SUITE, named: "under an older token" },
+    isCheap: true,
+  },
+  {
+    protection: "the lease's holder is checked",
+    file: "src/store/sqlite/settle.ts",
+    edits: [['"AND +jobs.lease_holder = ?"', '"AND ? IS NOT NULL"']],
+    caughtBy: { test: STORE_SUITE, named: "under another holder" },
+    isCheap: true,
+  },
+  {
+    protection: "the token rises with every claim",
+    file: "src/store/sqlite/claim.ts",
+    edits: [["lease_token = lease_token + 1", "lease_token = lease_token"]],
+    caughtBy: { experiment: "claims" },
+  },
+  {
+    protection: "transactions that read and then write begin with IMMEDIATE",
+    file: "src/store/sqlite/writer.ts",
+    edits: [['prepare("BEGIN IMMEDIATE")', 'prepare("BEGIN")']],
+    caughtBy: { experiment: "claims" },
+    isCheap: true,
+  },
+  {
+    protection: "commits are synced: full, not normal",
+    file: "src/store/sqlite/store.ts",
+    edits: [["synchronous = ${options.synchronous(stored)}", "synchronous = NORMAL"]],
+    caughtBy: { experiment: "power" },
+    isCheap: true,
+  },
+  {
+    protection: "commits are synced: full, not off",
+    file: "src/store/sqlite/store.ts",
+    edits: [["synchronous = ${options.synchronous(stored)}", "synchronous = OFF"]],
+    caughtBy: { experiment: "power" },
+  },
+  {
+    protection: "the database file is looked at before each commit",
+    file: "src/store/sqlite/writer.ts",
+    edits: [["const lost = this.#file.problem();", "const lost = null;"]],
+    caughtBy: { test: "tests/store/sqlite_only_test.ts", named: "deleted while it is open" },
+    isCheap: true,
+  },
+  {
+    protection: "a damaged database takes no more jobs",
+    file: "src/store/sqlite/file_guard.ts",
+    edits: [["resultCode(error) === RESULT.CORRUPT", "false"]],
+    caughtBy: { experiment: "storage" },
+  },
+  {
+    protection: "expired leases are taken back",
+    file: "src/store/sqlite/reap.ts",
+    edits: [["lease_expires_at <= ?", "lease_expires_at <= ? - 1e15"]],
+    caughtBy: { test: STORE_SUITE, named: "a job whose lease ran out is claimable at once" },
+    isCheap: true,
+  },
+  {
+    protection: "leases are renewed while their jobs run",
+    file: "src/supervisor/engine.ts",
+    edits: [["await Promise.all([this.#renewLeases(), this.#saveWorkers()]);", ""]],
+    caughtBy: { experiment: "clock" },
+  },
+  {
+    protection: "a clock set forward takes no job from live workers",
+    file: "src/maintenance/reaper.ts",
+    edits: [["if (byMs > 0) grace.begin(byMs);", ""]],
+    caughtBy: { experiment: "clock" },
+  },
+  {
+    protection: "a clock set back lets no job wait",
+    file: "src/maintenance/reaper.ts",
+    edits: [["if (isSetBack) await store.rebase(clock());", ""]],
+    caughtBy: { experiment: "clock" },
+  },
+  {
+    protection: "jobs of a dead process come back at once",
+    file: "src/maintenance/reaper.ts",
+    edits: [["!mayBeAlive(worker.pid, worker.processStart)", "false"]],
+    caughtBy: {
+      test: "tests/system/kill_worker_test.ts",
+      named: "run again as soon as another one",
+    },
+  },
+  {
+    protection: "a worker that gives no sign of life is replaced",
+    file: "src/supervisor/engine.ts",
+    edits: [["    this.#replaceHung();\n", ""]],
+    caughtBy: { test: "tests/system/fault_test.ts", named: "a worker that hangs is replaced" },
+  },
+  {
+    protection: "a worker that died is replaced",
+    file: "src/supervisor/slot.ts",
+    edits: [[
+      'if (data.type === "crashed") this.events.onCrash(this, data.message);\n      else ',
+      "",
+    ]],
+    caughtBy: { test: "tests/system/fault_test.ts", named: "a job that always kills its worker" },
+  },
+  {
+    protection: "a shutdown waits for running jobs",
+    file: "src/supervisor/engine.ts",
+    edits: [['await this.#idleWithin(this.#options.settings["shutdown-timeout"]);', ""]],
+    caughtBy: { test: "tests/system/shutdown_test.ts", named: "ends with its jobs" },
+  },
+  {
+    protection: "jobs that outlast a shutdown are given back unharmed",
+    file: "src/supervisor/engine.ts",
+    edits: [
+      ['this.#abortAll("shutdown");', ""],
+      ["this.#dispatcher.release(slot, left.map(({ job }) => job));", ""],
+    ],
+    caughtBy: { test: "tests/system/shutdown_test.ts", named: "a job survives ten deploys" },
+  },
+  {
+    protection: "a command's group is killed when it ends",
+    file: "src/handlers/command.ts",
+    edits: [['    killGroup(child.pid, "SIGKILL");\n    if (wasStopped)', "    if (wasStopped)"]],
+    caughtBy: { test: "tests/system/stop_command_test.ts", named: "leaves running in its group" },
+    isCheap: true,
+  },
+  {
+    protection: "a command that must end is killed with all that carries its mark",
+    file: "src/handlers/command.ts",
+    edits: [
+      ["    if (wasStopped) killMarked(mark);\n", ""],
+      ["    killMarked(mark);\n", ""],
+    ],
+    caughtBy: { test: "tests/system/stop_command_test.ts", named: "timeout ends the whole tree" },
+  },
+  {
+    protection: "the guardian ends the commands of a killed process",
+    file: "src/supervisor/engine.ts",
+    edits: [["this.#guardian.ensure();", ""]],
+    caughtBy: {
+      test: "tests/system/kill_worker_test.ts",
+      named: "leaves no process of its commands",
+    },
+    isCheap: true,
+  },
+  {
+    protection: "a guardian that was killed is replaced",
+    file: "src/supervisor/guardian.ts",
+    edits: [["if (this.#groups.size > 0) this.ensure();", ""]],
+    caughtBy: { test: "tests/system/kill_worker_test.ts", named: "a killed guardian is replaced" },
+  },
+  {
+    protection: "a listener that was lost is opened again",
+    file: "src/http/listener.ts",
+    edits: [["while (!this.#isClosing) {\n      const startedAtMs", "{\n      const startedAtMs"], [
+      "          continue;\n",
+      "          return;\n",
+    ]],
+    caughtBy: { experiment: "abuse" },
+  },
+  {
+    protection: "bodies that announce too much are not read",
+    file: "src/http/body.ts",
+    edits: [["if (announced !== null && announced > limitBytes) {", "if (false) {"]],
+    caughtBy: { test: "tests/http/limits.test.ts", named: "announced to be too long" },
+    isCheap: true,
+  },
+  {
+    protection: "bodies in chunks are cut at the limit",
+    file: "src/http/body.ts",
+    edits: [["if (reading.bytes > limitBytes) {", "if (false) {"]],
+    caughtBy: { test: "tests/http/limits.test.ts", named: "a body in chunks is cut at the limit" },
+    isCheap: true,
+  },
+];
