@@ -1,13 +1,12 @@
 /**
  * One statement for many rows of parameters. `(?, ?), (?, ?), …` in place of a JSON array that SQLite
  * would parse again for each of its elements: measured 2 to 3 of 13 microseconds less per job that
- * is leased and completed. Statements are prepared for a few widths and padded with NULLs, which
- * match no row.
+ * is leased and completed. Statements are prepared for a few widths.
  */
 import type { Connection, Row, SqlValue, Statement } from "./connection.ts";
 
 /** Rows that a statement takes at once. */
-const WIDTHS = [1, 8, 64] as const;
+const WIDTHS = [1, 4, 16, 64] as const;
 
 export class BulkStatement {
   readonly #prepare: (width: number) => Statement;
@@ -24,7 +23,10 @@ export class BulkStatement {
     this.#prepare = (width) => connection.prepare(sql(Array(width).fill(row).join(", ")));
   }
 
-  /** Runs it for all rows; `before` and `after` are the other parameters. */
+  /**
+   * Runs it for all rows, padded with NULLs, which must match nothing; `before` and `after` are the other
+   * parameters.
+   */
   all(
     rows: readonly (readonly SqlValue[])[],
     { before = [], after = [] }: { before?: readonly SqlValue[]; after?: readonly SqlValue[] },
@@ -42,6 +44,21 @@ export class BulkStatement {
       start += width;
     }
     return results;
+  }
+
+  /**
+   * Runs it for all rows and no other, for statements to which a row of NULLs means something.
+   * Returns how many rows were changed.
+   */
+  runExactly(rows: readonly (readonly SqlValue[])[]): number {
+    let changed = 0;
+    for (let start = 0; start < rows.length;) {
+      const left = rows.length - start;
+      const width = WIDTHS.findLast((width) => width <= left)!;
+      changed += this.#statement(width).run(...rows.slice(start, start + width).flat());
+      start += width;
+    }
+    return changed;
   }
 
   #statement(width: number): Statement {

@@ -27,6 +27,15 @@ export interface Transaction {
   tally(what: Tally, jobs: number, nowMs: number): void;
   /** Jobs of all queues that wait for a worker, what this transaction did included. */
   waiting(): number;
+  /** Rows that are written together: before anything of this commit may want to read them. */
+  defer(rows: DeferredRows): void;
+}
+
+/** Rows that several operations of a commit have gathered. */
+export interface DeferredRows {
+  write(): void;
+  /** The transaction was rolled back. */
+  forget(): void;
 }
 
 /** The states of jobs that wait for a worker. */
@@ -39,6 +48,7 @@ export class TransactionCounts implements Transaction {
   readonly #sumWaiting: Statement;
   readonly #deltas = new Map<string, Map<CountedState, number>>();
   readonly #tallies = new Map<number, Map<Tally, number>>();
+  readonly #deferred = new Set<DeferredRows>();
   #newestBucket = 0;
   /** What {@link waiting} returns, once this transaction has asked; it is asked for every add. */
   #waiting: number | null = null;
@@ -77,8 +87,19 @@ export class TransactionCounts implements Transaction {
     addTo(this.#tallies, Math.floor(nowMs / BUCKET_MS), what, jobs);
   }
 
+  defer(rows: DeferredRows): void {
+    this.#deferred.add(rows);
+  }
+
+  /** Writes the rows that were deferred. */
+  writeDeferred(): void {
+    for (const rows of this.#deferred) rows.write();
+    this.#deferred.clear();
+  }
+
   /** Writes what was gathered, and starts anew. */
   write(): void {
+    this.writeDeferred();
     for (const [queue, states] of this.#deltas) {
       for (const [state, delta] of states) {
         if (delta !== 0) this.#addCount.run(queue, state, delta);
@@ -96,6 +117,8 @@ export class TransactionCounts implements Transaction {
 
   /** Drops what was gathered: the transaction was rolled back. */
   forget(): void {
+    for (const rows of this.#deferred) rows.forget();
+    this.#deferred.clear();
     this.#waiting = null;
     this.#deltas.clear();
     this.#tallies.clear();

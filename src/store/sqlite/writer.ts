@@ -135,11 +135,14 @@ export class Writer {
       return true;
     }
     this.#lockedSinceMs = null;
-    const batch = this.#waiting.splice(0, MAX_BATCH);
-    if (this.#waiting.length === 0) batch.push(...this.#waitingLast.splice(0));
+    const first = this.#waiting.splice(0, MAX_BATCH);
+    const last = this.#waiting.length === 0 ? this.#waitingLast.splice(0) : [];
+    const batch = [...first, ...last];
     const results: unknown[] = [];
     try {
-      for (const { work } of batch) results.push(work(this.#counts));
+      for (const { work } of first) results.push(work(this.#counts));
+      if (last.length > 0) this.#counts.writeDeferred();
+      for (const { work } of last) results.push(work(this.#counts));
       this.#counts.write();
       this.#commit.run();
     } catch (error) {
