@@ -47,6 +47,7 @@ export function logEvents(
   };
 
   const subscription = events.subscribe((event) => {
+    if (event.type === "work.expected") return;
     const budget = budgetOf(event.type, "state" in event ? event.state : undefined);
     if (budget.written >= LINES_PER_SECOND) {
       budget.suppressed++;
@@ -67,7 +68,9 @@ export function logEvents(
 }
 
 /** How serious an event is, and the facts that its line tells. */
-export function describeEvent(event: QueueEvent): { level: LogLevel; fields: LogFields } {
+export function describeEvent(
+  event: Exclude<QueueEvent, { type: "work.expected" }>,
+): { level: LogLevel; fields: LogFields } {
   switch (event.type) {
     case "job.added":
       return { level: "info", fields: jobFields(event) };

@@ -12,6 +12,8 @@ interface JobFacts {
 }
 
 export type QueueEvent =
+  /** Jobs are about to become due: whoever claims should look. Perhaps for nothing. */
+  | { readonly type: "work.expected" }
   | ({ readonly type: "job.added" } & JobFacts)
   | ({
     readonly type: "job.started";

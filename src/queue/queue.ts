@@ -100,8 +100,10 @@ export class Queue {
     const context = this.#parseContext();
     const job = parseNewJob(input, context);
     const adding = this.store.add([job], context.nowMs, this.#limits);
-    this.events.emit({ type: "job.added", jobId: job.id, queue: job.queue, kind: job.kind });
+    // At once, not afterwards: a worker that is free claims the job in the commit that adds it.
+    this.events.emit({ type: "work.expected" });
     this.#assertAdded(await adding, 1);
+    this.events.emit({ type: "job.added", jobId: job.id, queue: job.queue, kind: job.kind });
     return { id: job.id, state: "pending" };
   }
 
@@ -121,9 +123,11 @@ export class Queue {
     const context = this.#parseContext();
     const jobs = parseNewJobs(inputs, context);
     const adding = this.store.add(jobs, context.nowMs, this.#limits);
-    const { id: jobId, queue, kind } = jobs[0]!;
-    this.events.emit({ type: "job.added", jobId, queue, kind });
+    this.events.emit({ type: "work.expected" });
     this.#assertAdded(await adding, jobs.length);
+    for (const { id, queue, kind } of jobs) {
+      this.events.emit({ type: "job.added", jobId: id, queue, kind });
+    }
     return jobs.map((job) => job.id);
   }
 
@@ -204,6 +208,7 @@ export class Queue {
   /** Gives a dead or cancelled job a fresh set of attempts. Throws as {@link Queue.cancel} does. */
   async requeue(id: string, by?: string): Promise<Job> {
     const changing = this.store.requeue(id, this.clock(), this.sign(by));
+    this.events.emit({ type: "work.expected" });
     const job = changed(await changing, id, "requeue");
     this.events.emit({ type: "job.added", jobId: id, queue: job.queue, kind: job.kind });
     return job;

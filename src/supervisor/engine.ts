@@ -216,8 +216,7 @@ class RunningEngine implements Engine {
   }
 
   #onEvent(event: QueueEvent): void {
-    if (event.type === "job.added") this.#dispatcher.wake();
-    else if (event.type === "job.reaped") this.#dispatcher.wake();
+    if (event.type === "work.expected" || event.type === "job.reaped") this.#dispatcher.wake();
     else if (event.type === "clock.set") this.#dispatcher.wake();
     else if (event.type === "cancel.requested") this.#stopCancelled();
   }

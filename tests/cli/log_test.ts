@@ -4,6 +4,7 @@ import { createLog, formatPretty, type LogOptions } from "../../src/lib/log.ts";
 import { LINES_PER_SECOND, logEvents } from "../../src/queue/event_log.ts";
 import { EventBus, type QueueEvent } from "../../src/queue/events.ts";
 import { eventually } from "../helpers/eventually.ts";
+import { httpBench } from "../helpers/http.ts";
 import { T0 } from "../helpers/jobs.ts";
 
 function memoryLog(options: Partial<LogOptions> = {}) {
@@ -120,6 +121,15 @@ Deno.test("the budget is new every second, and nothing is left uncounted at the 
   assert.equal(JSON.parse(lines.at(-1)!).count, 1);
   bus.emit(ended("completed"));
   assert.equal(lines.length, 2 * LINES_PER_SECOND + 2, "it listens no more");
+});
+
+Deno.test("an add that is refused has no line", async () => {
+  const { log, lines } = memoryLog();
+  await using bench = await httpBench();
+  using _events = logEvents(bench.queue.events, { log });
+  await bench.queue.add({ kind: "count", payload: "a", id: "one" });
+  await assert.rejects(bench.queue.add({ kind: "count", payload: "a", id: "one" }));
+  assert.deepEqual(lines.map((line) => JSON.parse(line).event), ["job.added"]);
 });
 
 Deno.test("every kind of event has a line", () => {
