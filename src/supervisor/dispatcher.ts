@@ -12,7 +12,7 @@ import { type AttemptEnd, decideOutcome, type Outcome } from "../job/outcome.ts"
 import { TRANSITIONS } from "../job/state.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { EventBus } from "../queue/events.ts";
-import type { EndedAttempt, JobStore } from "../store/store.ts";
+import type { Claim, EndedAttempt, JobStore } from "../store/store.ts";
 import type { AttemptReport } from "../worker/protocol.ts";
 import type { Slot } from "./slot.ts";
 
@@ -36,6 +36,12 @@ const CHUNK_BYTES = 1024 * 1024;
 /** Timers are cut to this, so that a change of the clock is noticed. */
 const LONGEST_TIMER_MS = 1_000;
 
+/**
+ * When trivial jobs arrive one by one faster than this, they are claimed some at a time: claiming
+ * and handing over costs many times what running one does. A job after a pause is not held up.
+ */
+const TRIVIAL_REST_MS = 3;
+
 /** While the store cannot be used. */
 const RETRY_MS = 500;
 
@@ -53,6 +59,9 @@ export class Dispatcher {
   #isStopped = false;
   #nextDueAtMs: number | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** By `performance.now()`: until then no claim, because the last one found only a few. */
+  #restUntilMs = 0;
+  #restTimer: ReturnType<typeof setTimeout> | undefined;
   #isStoreDown = false;
   /** Ended attempts that the store has not taken yet. */
   readonly #unsettled = new Set<Ended>();
@@ -72,12 +81,21 @@ export class Dispatcher {
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#restTimer);
   }
 
   /** Claims if a worker is free and jobs may be due. */
   tryClaim(): void {
     if (this.#isStopped || this.#isClaiming || !this.#mayBeDue) return;
     if (!this.#options.slots.some((slot) => slot.isHungry)) return;
+    const restMs = this.#restUntilMs - performance.now();
+    if (restMs > 0) {
+      this.#restTimer ??= setTimeout(() => {
+        this.#restTimer = undefined;
+        this.tryClaim();
+      }, restMs);
+      return;
+    }
     this.#claim();
   }
 
@@ -103,6 +121,7 @@ export class Dispatcher {
       });
       this.#storeAnswered();
       if (claim.isMoreDue) this.#mayBeDue = true;
+      else if (this.#isTrivial(claim)) this.#restUntilMs = performance.now() + TRIVIAL_REST_MS;
       for (const { worker, jobs } of claim.slots) this.#give(worker, jobs);
       this.#expectDue(claim.nextDueAtMs);
     } catch (error) {
@@ -114,6 +133,13 @@ export class Dispatcher {
       this.#isClaiming = false;
     }
     this.tryClaim();
+  }
+
+  /** Whether it found jobs, all of them of kinds that take microseconds. */
+  #isTrivial({ slots }: Claim): boolean {
+    const { chunk } = this.#options;
+    return slots.length > 0 &&
+      slots.every(({ jobs }) => jobs.every(({ kind }) => (chunk[kind] ?? 1) > 1));
   }
 
   #give(worker: string, jobs: readonly LeasedJob[]): void {
