@@ -49,8 +49,8 @@ export const power: Experiment = {
     const lostByNormal = normal.cuts.reduce((sum, { lost }) => sum + lost.length, 0);
     return [
       { what: "cuts with synchronous=full", found: full.cuts.length, wanted: { is: goal } },
-      ...full.figures,
       none("acknowledged jobs missing after a cut", full.cuts.flatMap(({ lost }) => lost)),
+      ...full.figures,
       none("results that clients had read and that were gone", full.cuts.flatMap((c) => c.undone)),
       none("answers that nothing explains", full.cuts.flatMap(({ strange }) => strange)),
       worst(
