@@ -44,9 +44,15 @@ async function main(args: string[]): Promise<number> {
   }
   const { isQuick, isJson, seed } = options;
   const scratch = Scratch.create();
+  const giveUp = (exitCode: number) => scratch.clear().finally(() => Deno.exit(exitCode));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => scratch.clear().finally(() => Deno.exit(130)));
+    Deno.addSignalListener(signal, () => giveUp(130));
   }
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    console.error(event.reason);
+    giveUp(1);
+  });
   if (!isJson) console.log(`seed ${seed}${isQuick ? ", quick" : ""}: --seed ${seed} repeats it\n`);
   const results: Result[] = [];
   for (const experiment of options.experiments) {
