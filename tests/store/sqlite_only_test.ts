@@ -4,6 +4,7 @@
  * a connection of its own.
  */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreUnavailableError } from "../../src/job/errors.ts";
@@ -262,6 +263,27 @@ Deno.test("sqlite: a damaged database is refused", async () => {
     bytes.fill(0xaa, 100, 4_096);
     await Deno.writeFile(path, bytes);
     await assertRefused(path, /damaged|not an SQLite database/);
+  });
+});
+
+Deno.test("sqlite: once a damaged page was met, nothing more is acknowledged; reads go on", async () => {
+  await withTempDir(async (dir) => {
+    const path = join(dir, "queue.db");
+    const before = await open(path);
+    const jobs = newJobs(500).map((job) => ({ ...job, payload: `"${job.id}${"x".repeat(300)}"` }));
+    await before.add(jobs, T0);
+    await before[Symbol.asyncDispose]();
+    const bytes = await Deno.readFile(path);
+    const inMiddle = Buffer.from(bytes.buffer).indexOf(jobs[250]!.payload);
+    const page = inMiddle - inMiddle % 4_096;
+    bytes.fill(0xa5, page, page + 4_096);
+    await Deno.writeFile(path, bytes);
+    await using store = await open(path);
+    const [first] = (await store.list({ limit: 1 })).jobs;
+    await store.add([newJob({ id: "unaware" })], T0);
+    await assert.rejects(listAll(store), StoreUnavailableError);
+    await assert.rejects(store.add([newJob()], T0), /damaged and takes no more jobs.*recover/);
+    assert.equal((await store.find(first!.id))?.id, first!.id);
   });
 });
 
