@@ -31,6 +31,11 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== "Z" && state !== "X";
 }
 
+/** Whether all of the process stands still after a SIGSTOP. */
+export function isPaused(pid: number): boolean {
+  return statFields(pid)?.[0] === "T";
+}
+
 /** The most physical memory that the process has ever taken, in bytes. */
 export function peakMemoryBytes(pid: number): number {
   const found = /^VmHWM:\s+(\d+) kB$/m.exec(readProc(pid, "status"));

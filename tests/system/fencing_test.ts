@@ -1,8 +1,8 @@
 /** A process that was paused past its lease changes nothing when it wakes. */
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { eventually } from "../helpers/eventually.ts";
-import { type Running, Sandbox } from "../helpers/program.ts";
+import { pauseBetweenCommits } from "../helpers/pause.ts";
+import { Sandbox } from "../helpers/program.ts";
 
 const FLAGS = [
   ...["-n", "1", "--lease", "2s", "--reap-interval", "500ms", "--backoff-base", "0.1"],
@@ -30,33 +30,6 @@ async function pausedAndTakenOver(sandbox: Sandbox) {
     timeoutMs: COMES_BACK_WITHIN_MS - (performance.now() - pausedAtMs),
   });
   return { paused, other };
-}
-
-/**
- * Pauses the process at a moment when it holds no lock: one that is paused inside of a commit keeps
- * every other from writing, as SQLite has it, and nobody could take its jobs over before it wakes.
- */
-async function pauseBetweenCommits(service: Running, db: string): Promise<void> {
-  await eventually(() => {
-    service.signal("SIGSTOP");
-    if (canWrite(db)) return true;
-    service.signal("SIGCONT");
-    return false;
-  }, { what: "the process was paused between two commits" });
-}
-
-function canWrite(db: string): boolean {
-  const database = new DatabaseSync(db);
-  try {
-    database.exec("PRAGMA busy_timeout = 0");
-    database.exec("BEGIN IMMEDIATE");
-    database.exec("ROLLBACK");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    database.close();
-  }
 }
 
 Deno.test("a process that wakes after its job was run elsewhere changes nothing", async () => {

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isFinished, isLeased } from "../../../src/job/state.ts";
 import type { JobStore } from "../../../src/store/store.ts";
 import { eventually } from "../../helpers/eventually.ts";
+import { pauseBetweenCommits } from "../../helpers/pause.ts";
 import { type Running, Sandbox } from "../../helpers/program.ts";
 import { allJobs, look } from "../books.ts";
 import { type Experiment, type Figure, none, type ProveContext, worst } from "../experiment.ts";
@@ -95,7 +96,7 @@ class Round {
 
   /** Returns how long it took until the last job had ended elsewhere. */
   async pauseUntilTakenOver(): Promise<number> {
-    for (const victim of this.victims) victim.signal("SIGSTOP");
+    for (const victim of this.victims) await pauseBetweenCommits(victim, this.sandbox.db);
     const stoppedAtMs = performance.now();
     const heir = await this.sandbox.worker(["-n", `${VICTIMS * JOBS_EACH}`, ...FLAGS]);
     await eventually(async () => (await this.#jobs()).every((job) => isFinished(job.state)), {
