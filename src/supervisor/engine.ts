@@ -11,6 +11,7 @@ import type { HandlerSettings } from "../handlers/handler.ts";
 import { StoreUnavailableError } from "../job/errors.ts";
 import type { Lease } from "../job/job.ts";
 import type { Random } from "../lib/clock.ts";
+import type { AttemptEnd } from "../job/outcome.ts";
 import { newId } from "../lib/ids.ts";
 import { killGroup, killMarked } from "../lib/kill.ts";
 import { processStart, thisHost } from "../lib/process_identity.ts";
@@ -20,6 +21,7 @@ import type { QueueEvent } from "../queue/events.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { WorkerRecord } from "../store/store.ts";
 import type { AbortReason, FromWorker } from "../worker/protocol.ts";
+import { endOfAborted } from "../worker/run_attempt.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Guardian } from "./guardian.ts";
 import { type JobInHand, Slot, type WorkerInit } from "./slot.ts";
@@ -98,6 +100,7 @@ class RunningEngine implements Engine {
         new Slot(`w-${index + 1}`, {
           onMessage: (slot, message) => this.#onMessage(slot, message),
           onCrash: (slot, message) => this.#replace(slot, "crash", message),
+          onSilence: (slot) => this.#replace(slot, "hang", "no answer"),
         }),
     );
     this.#dispatcher = new Dispatcher({
@@ -253,12 +256,14 @@ class RunningEngine implements Engine {
 
   /** A worker died or hangs: its commands end, its jobs are settled, a new thread takes its place. */
   #replace(slot: Slot, reason: "crash" | "hang", message: string): void {
+    const running = slot.inHand.get(slot.runningSeq ?? 0);
     const left = slot.terminate();
     this.#killCommands(left);
-    const error = reason === "crash"
-      ? { code: "crash", message: `the worker thread died: ${message}` } as const
-      : { code: "hang", message: "the worker thread stopped answering" } as const;
-    this.#dispatcher.reportDeath(slot, left.map(({ job }) => job), { type: "failed", error });
+    this.#dispatcher.reportDeath(
+      slot,
+      left.map(({ job }) => job),
+      endOfDeath(reason, message, running),
+    );
     slot.deathsInARow++;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (slot.deathsInARow - 1), LONGEST_PAUSE_MS);
     const worker = slot.label;
@@ -354,6 +359,28 @@ class RunningEngine implements Engine {
     if (this.#slots.every((slot) => slot.isIdle)) return;
     await within(new Promise<void>((resolve) => this.#whenIdle = resolve), patienceMs);
   }
+}
+
+/** How the attempt ended that was running when its thread was given up. */
+function endOfDeath(
+  reason: "crash" | "hang",
+  message: string,
+  running: JobInHand | undefined,
+): AttemptEnd {
+  if (reason === "crash") {
+    return {
+      type: "failed",
+      error: { code: "crash", message: `the worker thread died: ${message}` },
+    };
+  }
+  const timeoutMs = running?.job.timeoutMs ?? Infinity;
+  if (running !== undefined && performance.now() - running.givenAtMs > timeoutMs) {
+    return endOfAborted("timeout", running.job);
+  }
+  return {
+    type: "failed",
+    error: { code: "hang", message: "the worker thread stopped answering" },
+  };
 }
 
 function handlerSettings(settings: Settings): HandlerSettings {

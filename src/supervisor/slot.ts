@@ -15,12 +15,26 @@ export interface JobInHand {
   readonly job: LeasedJob;
   /** Of the command that runs it now. */
   pgid: number | null;
+  /** By `performance.now()`. */
+  readonly givenAtMs: number;
+  readonly timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 export interface SlotEvents {
   onMessage(slot: Slot, message: FromWorker): void;
   onCrash(slot: Slot, message: string): void;
+  /** It was asked to stop a job, or a job has outlived its timeout, and it gives no answer. */
+  onSilence(slot: Slot): void;
 }
+
+/** A thread answers at once unless something blocks it. */
+const ANSWER_MS = 1_000;
+/** And once more, so that an answer that is here but not read yet counts. */
+const SECOND_LOOK_MS = 100;
+
+/** The thread itself ends an attempt on time; after so much more it is asked whether it can. */
+const TIMEOUT_GRACE_MS = 500;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** With more jobs than this in hand, a worker needs no further chunk. */
 const CHUNKS_IN_HAND = 2;
@@ -85,7 +99,14 @@ export class Slot {
   }
 
   give(jobs: readonly LeasedJob[]): void {
-    for (const job of jobs) this.inHand.set(job.seq, { job, pgid: null });
+    const givenAtMs = performance.now();
+    for (const job of jobs) {
+      const timer = job.timeoutMs === null ? undefined : setTimeout(
+        () => this.#ask({ type: "probe" }),
+        Math.min(job.timeoutMs + TIMEOUT_GRACE_MS, LONGEST_TIMER_MS),
+      );
+      this.inHand.set(job.seq, { job, pgid: null, givenAtMs, timer });
+    }
     this.#chunks.push(jobs.length);
     this.#send({ type: "run", jobs });
   }
@@ -95,6 +116,7 @@ export class Slot {
     const found = this.inHand.get(seq);
     if (found === undefined || found.job.token !== token) return undefined;
     this.inHand.delete(seq);
+    clearTimeout(found.timer);
     // Jobs come back in the order in which they were given.
     if (this.#chunks.length > 0 && --this.#chunks[0]! === 0) this.#chunks.shift();
     return found;
@@ -102,13 +124,28 @@ export class Slot {
 
   abort(lease: Lease, reason: AbortReason): void {
     if (this.inHand.get(lease.seq)?.job.token === lease.token) {
-      this.#send({ type: "abort", lease, reason });
+      this.#ask({ type: "abort", lease, reason });
     }
+  }
+
+  /** Sends what the thread answers at once, and says so if it does not. */
+  #ask(message: Extract<ToWorker, { type: "abort" | "probe" }>): void {
+    const worker = this.#worker;
+    const askedMs = performance.now();
+    const isSilent = () => worker === this.#worker && this.lastBeatMs < askedMs;
+    this.#send(message);
+    setTimeout(() => {
+      if (!isSilent()) return;
+      setTimeout(() => {
+        if (worker !== null && isSilent()) this.events.onSilence(this);
+      }, SECOND_LOOK_MS);
+    }, ANSWER_MS);
   }
 
   /** Ends the thread and hands over what it had. */
   terminate(): JobInHand[] {
     const left = [...this.inHand.values()];
+    for (const { timer } of left) clearTimeout(timer);
     this.inHand.clear();
     this.#chunks = [];
     this.#isReady = false;

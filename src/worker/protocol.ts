@@ -31,6 +31,8 @@ export type ToWorker =
     readonly givenUp: SharedArrayBuffer;
   }
   | { readonly type: "run"; readonly jobs: readonly LeasedJob[] }
+  /** Answered with a beat at once, as is an abort. */
+  | { readonly type: "probe" }
   | { readonly type: "abort"; readonly lease: Lease; readonly reason: AbortReason };
 
 /** An attempt that is over. */

@@ -9,6 +9,9 @@ import type { AttemptEnd } from "../job/outcome.ts";
 import { formatDuration } from "../lib/duration.ts";
 import type { AbortReason, Faults } from "./protocol.ts";
 
+/** A timer with a longer delay would fire at once. 24.8 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Why the signal of an attempt was aborted. */
 export class AttemptAborted extends Error {
   constructor(readonly reason: AbortReason | "timeout") {
@@ -52,9 +55,10 @@ async function supervise(
   job: LeasedJob,
   controller: AbortController,
 ): Promise<AttemptEnd> {
-  const timer = job.timeoutMs === null
-    ? undefined
-    : setTimeout(() => controller.abort(new AttemptAborted("timeout")), job.timeoutMs);
+  const timer = job.timeoutMs === null ? undefined : setTimeout(
+    () => controller.abort(new AttemptAborted("timeout")),
+    Math.min(job.timeoutMs, LONGEST_TIMER_MS),
+  );
   try {
     const end = await running;
     // What fails after it was told to stop fails because of that.

@@ -35,7 +35,11 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       waiting.push(...data.jobs);
       if (!isRunning) runWaiting();
       return;
+    case "probe":
+      post({ type: "beat" });
+      return;
     case "abort": {
+      post({ type: "beat" });
       const { seq, token } = data.lease;
       if (current?.job.seq === seq && current.job.token === token) {
         current.controller.abort(new AttemptAborted(data.reason));

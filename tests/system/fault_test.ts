@@ -59,6 +59,24 @@ Deno.test("a worker that hangs is replaced, and its job counts an attempt", asyn
   assert.equal(await sandbox.wait([id]), 0, "without the fault the job is done");
 });
 
+Deno.test("a timeout and a cancel stop a thread that is blocked, long before its lease is over", async () => {
+  await using sandbox = await Sandbox.create();
+  const server = await sandbox.serve(["--workers", "2", "--fault-hang", "1", "--lease", "1h"]);
+  const api = apiOf(server);
+  const late = (await api.upload("hello", { timeout: "300ms", max_retries: "0" })).body.job_id;
+  const unwanted = (await api.upload("hello")).body.job_id;
+  await eventually(async () => (await api.get("/stats")).body.jobs.pending === 0, {
+    what: "both workers had taken a job",
+  });
+  assert.equal((await api.post(`/jobs/${unwanted}/cancel`)).body.status, "cancelled");
+  const { body } = await eventually(async () => {
+    const answer = await api.get(`/jobs/${late}`);
+    return answer.body.state === "dead" ? answer : undefined;
+  }, { what: "the job ran into its timeout", timeoutMs: 15_000 });
+  assert.equal(body.error_code, "timeout");
+  assert.equal((await server.stop()).code, 0);
+});
+
 Deno.test("the API goes on answering while every worker hangs", async () => {
   await using sandbox = await Sandbox.create();
   const server = await sandbox.serve(["--workers", "2", "--fault-hang", "1", "--lease", "1h"]);

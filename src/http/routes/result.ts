@@ -35,9 +35,14 @@ async function resultView(job: Job, queue: Queue): Promise<Record<string, unknow
   if (job.kind === "count") return { ...done, ...result };
   if (job.kind !== "command") return { ...done, result };
   const output = await queue.output(job);
-  const text = (stream: "stdout" | "stderr") =>
-    output === null ? "" : headOfText(joinOutput(output.chunks, stream));
-  return { ...done, result: { ...result, stdout: text("stdout"), stderr: text("stderr") } };
+  const shown = { ...result };
+  for (const stream of ["stdout", "stderr"] as const) {
+    const bytes = output === null ? new Uint8Array() : joinOutput(output.chunks, stream);
+    shown[stream] = headOfText(bytes);
+    // What is shown here may be less than what is kept.
+    if (bytes.length > SHOWN_BYTES) shown[`${stream}_truncated`] = true;
+  }
+  return { ...done, result: shown };
 }
 
 /**
