@@ -71,7 +71,8 @@ export function buildParser(
     let parent = commands.get(parentPath);
     if (parent === undefined) {
       parent = program.command(parentPath).summary(GROUPS[parentPath]!)
-        .description(`${GROUPS[parentPath]!}.`).enablePositionalOptions();
+        .description(`${GROUPS[parentPath]!}.`).enablePositionalOptions()
+        .addHelpText("after", examplesText({ examples: firstExamples(parentPath) }));
       setUp(parent, io);
       addCommonOptions(parent, { isDbShown: true });
       commands.set(parentPath, parent);
@@ -191,7 +192,13 @@ function addCommonOptions(command: Command, { isDbShown }: { isDbShown: boolean 
   for (const option of commonOptions({ isDbShown })) command.addOption(option);
 }
 
-function examplesText({ examples }: CommandSpec): string {
+/** One example of each command of a group. */
+function firstExamples(group: string): CommandSpec["examples"] {
+  const members = COMMANDS.filter(({ path }) => path.length > 1 && path[0] === group);
+  return members.flatMap(({ examples }) => examples.slice(0, 1));
+}
+
+function examplesText({ examples }: Pick<CommandSpec, "examples">): string {
   const lines = examples.map(([line, doc]) => [
     line.includes(`${PROGRAM} `) ? line : `${PROGRAM} ${line}`,
     doc,

@@ -85,7 +85,7 @@ export function parseNewJobs(inputs: readonly unknown[], context: ParseContext):
     const job = result as NewJob;
     const first = job.isIdFresh ? undefined : firstWithId.get(job.id);
     if (first !== undefined) {
-      const detail = `the id ${quote(job.id)} stands twice in the batch, first at ${first}`;
+      const detail = `the id ${quote(job.id)} stands twice in the batch, first in job ${first + 1}`;
       problems.push({ detail, pointer: `/${index}/id` });
     }
     if (!job.isIdFresh) firstWithId.set(job.id, first ?? index);

@@ -334,7 +334,7 @@ Deno.test("parseNewJobs() refuses an id that stands twice, saying where it stood
   const inputs = ["a", "b", "a", "a"].map((id) => ({ id, command: "x" }));
   const problems = problemsOf(() => parseNewJobs(inputs, CONTEXT));
   assert.deepEqual(problems.map(({ pointer }) => pointer), ["/2/id", "/3/id"]);
-  assert.match(problems[0]!.detail, /"a" stands twice in the batch, first at 0/);
+  assert.match(problems[0]!.detail, /"a" stands twice in the batch, first in job 1/);
 });
 
 Deno.test("parseNewJobs() refuses none and more than the limit, and takes the limit", () => {
