@@ -2,6 +2,7 @@
  * What can go wrong with a request, each with a stable `code`. `http/problem.ts` maps codes to
  * statuses, `cli/exit.ts` to exit codes; nothing else does.
  */
+import type { InvalidByte } from "../lib/utf8.ts";
 
 /** One thing that is wrong with an input. */
 export interface Problem {
@@ -34,6 +35,14 @@ export class MalformedInputError extends QueueError {
   constructor(message: string) {
     super("malformed", message);
   }
+}
+
+/** A text that is not UTF-8, naming `what` it is and the first offending byte. */
+export function notUtf8(what: string, { offset, value }: InvalidByte): MalformedInputError {
+  const found = `0x${value.toString(16).padStart(2, "0")}`;
+  return new MalformedInputError(
+    `${what} is not UTF-8 text: byte ${offset} (${found}) does not belong to a character`,
+  );
 }
 
 /** Input that can be read but does not say something valid. Holds every problem, not the first. */

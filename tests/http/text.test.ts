@@ -3,21 +3,37 @@ import assert from "node:assert/strict";
 import { isUtf8 } from "node:buffer";
 import fc from "fast-check";
 import { findJsonMistake, parseJsonText } from "../../src/http/json_text.ts";
-import { decodeUtf8, firstInvalidByte } from "../../src/http/utf8.ts";
+import { decodeUtf8 } from "../../src/http/utf8.ts";
 import { MalformedInputError } from "../../src/job/errors.ts";
+import { firstInvalidByte, Utf8Scanner } from "../../src/lib/utf8.ts";
+
+// Bytes at the borders of what may start and continue a character.
+const border = fc.constantFrom(
+  ...[0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec],
+  ...[0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff],
+);
 
 Deno.test("firstInvalidByte() finds a mistake exactly where the runtime sees one (20,000 texts)", () => {
-  // Bytes at the borders of what may start and continue a character.
-  const border = fc.constantFrom(
-    ...[0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec],
-    ...[0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff],
-  );
   fc.assert(
     fc.property(fc.array(border, { maxLength: 6 }), (list) => {
       const bytes = Uint8Array.from(list);
       const offset = firstInvalidByte(bytes);
       assert.equal(offset === -1, isUtf8(bytes), `${list} at ${offset}`);
       if (offset !== -1) assert.ok(isUtf8(bytes.subarray(0, offset)), `${list} at ${offset}`);
+    }),
+    { numRuns: 20_000 },
+  );
+});
+
+Deno.test("a text that comes in pieces goes wrong at the same byte as in one (20,000 texts)", () => {
+  const piece = fc.array(border, { maxLength: 4 });
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+      const scanner = new Utf8Scanner();
+      for (const one of pieces) scanner.push(Uint8Array.from(one));
+      const bytes = Uint8Array.from(pieces.flat());
+      const offset = firstInvalidByte(bytes);
+      assert.deepEqual(scanner.end(), offset === -1 ? null : { offset, value: bytes[offset]! });
     }),
     { numRuns: 20_000 },
   );
