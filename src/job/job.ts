@@ -22,7 +22,20 @@ export const LIMITS = {
   batchJobs: 10_000,
   listPage: 1_000,
   listPageDefault: 50,
+  /** Of keys that callers choose: `key`, `unique_key`. */
+  keyLength: 256,
+  /** How many jobs one job may wait for. */
+  dependencies: 100,
+  urlLength: 2_048,
+  /** Entries of a list of backoff delays, and of exit codes to retry on. */
+  retryList: 100,
 } as const;
+
+/**
+ * The `run_at` of a job that waits for other jobs: the end of the year 9999. Claims, which look at
+ * jobs in the order of their due times, never come to it.
+ */
+export const HELD_MS = 253_402_300_799_000;
 
 /** A job's input: JSON text, or the bytes of an upload. */
 export type Payload = string | Uint8Array;
@@ -42,7 +55,73 @@ export interface NewJob {
   readonly maxRetries: number;
   /** For one attempt; null: no limit. */
   readonly timeoutMs: number | null;
+  /** What few jobs have; null for plain ones, which then take the short way. */
+  readonly extras: JobExtras | null;
 }
+
+/** What a job may have besides what every job has. */
+export interface JobExtras {
+  readonly options: JobOptions | null;
+  /** Whose job it is, where a queue is shared fairly between keys. */
+  readonly key: string | null;
+  readonly unique: UniqueKey | null;
+  readonly after: After | null;
+  /** A staged file that becomes the job's input. */
+  readonly fileId: number | null;
+  /** The name of the schedule that adds it. */
+  readonly schedule: string | null;
+}
+
+/** Kept with the job as JSON. */
+export interface JobOptions {
+  readonly retry?: RetryPolicy;
+  /** Its outcome is posted there. */
+  readonly callbackUrl?: string;
+  readonly uniqueKey?: string;
+  readonly schedule?: string;
+  /** W3C Trace Context of the request that added it. */
+  readonly traceparent?: string;
+}
+
+/** What to do when a job is added whose unique key another live job has. */
+export const ON_CONFLICT = ["return", "replace", "refuse"] as const;
+export type OnConflict = (typeof ON_CONFLICT)[number];
+
+/** At most one job with this key is live (not finished) at any time. */
+export interface UniqueKey {
+  readonly key: string;
+  readonly onConflict: OnConflict;
+}
+
+/** How the jobs that a job waits for must have ended. */
+export const AFTER_CONDITIONS = ["success", "failure", "any"] as const;
+export type AfterCondition = (typeof AFTER_CONDITIONS)[number];
+
+/** The jobs that a job waits for; when one ends otherwise, the job is cancelled. */
+export interface After {
+  readonly ids: readonly string[];
+  readonly on: AfterCondition;
+}
+
+/** How the delays between attempts grow, and when there is no further attempt. */
+export interface RetryPolicy {
+  readonly backoff?: Backoff;
+  /** 0 to 1: each delay is this much shorter or longer, at random. */
+  readonly jitter?: number;
+  /** For commands: exit codes that are worth a retry; with others the job is dead at once. */
+  readonly exitCodes?: readonly number[];
+  /** No retry after this moment. */
+  readonly untilMs?: number;
+}
+
+export type Backoff =
+  /** `base ^ n` seconds. */
+  | { readonly type: "exponential"; readonly base: number; readonly capMs?: number }
+  /** `n * delayMs`. */
+  | { readonly type: "linear"; readonly delayMs: number; readonly capMs?: number }
+  | { readonly type: "fixed"; readonly delayMs: number }
+  /** One after the other; the last for all that follow. */
+  | { readonly type: "list"; readonly delaysMs: readonly number[] };
 
 /** Why an attempt did not succeed. */
 export interface AttemptError {
@@ -62,6 +141,8 @@ export const ERROR_CODES = {
   hang: "the worker thread stopped answering",
   lapse: "the lease ran out: the process died, hung or was cut off",
   cancelled: "a person or a rule stopped it",
+  dependency: "a job that it waited for did not end as it should",
+  replaced: "another job with the same unique key took its place",
 } as const;
 
 export type AttemptErrorCode = keyof typeof ERROR_CODES;
@@ -82,6 +163,9 @@ export interface LeasedJob extends Lease {
   readonly attempts: number;
   readonly maxRetries: number;
   readonly timeoutMs: number | null;
+  readonly options: JobOptions | null;
+  /** Whether it has an input file, or files of former attempts. */
+  readonly hasFiles: boolean;
 }
 
 /** A stored job, without its payload. */
@@ -114,6 +198,11 @@ export interface Job {
   /** When the latest attempt was leased. */
   readonly startedAtMs: number | null;
   readonly finishedAtMs: number | null;
+  readonly options: JobOptions | null;
+  readonly key: string | null;
+  /** Whether there are rows elsewhere about the jobs that it waits for. */
+  readonly isDependent: boolean;
+  readonly hasFiles: boolean;
 }
 
 /**

@@ -3,9 +3,27 @@
  * every problem at once. Owns the rules on fields; the rules on a kind's payload come as an
  * argument, because kinds live in a room above this one.
  */
-import { DURATION_EXPECTED, parseDuration } from "../lib/duration.ts";
 import { InvalidInputError, type Problem } from "./errors.ts";
-import { LIMITS, type NewJob, type Payload } from "./job.ts";
+import { type JobExtras, LIMITS, type NewJob, ON_CONFLICT, type Payload } from "./job.ts";
+import {
+  parseAfter,
+  parseAfterOn,
+  parseBackoff,
+  parseExitCodes,
+  parseUrl,
+  readRetryPolicy,
+} from "./parse_extras.ts";
+import {
+  describe,
+  parseChoice,
+  type Parsed,
+  parseDurationField,
+  parseInteger,
+  parseText,
+  quote,
+} from "./parse_values.ts";
+
+export { describe } from "./parse_values.ts";
 
 /** Checks a kind's payload: returns what to store, or what is wrong with it. */
 export type PayloadParser = (
@@ -25,9 +43,6 @@ export interface ParseContext {
   readonly cwd: string | null;
 }
 
-/** The outcome of reading one field: the value, or what is wrong. */
-type Parsed<T> = { readonly value: T } | { readonly problem: string };
-
 /** Every field of a job as JSON. To add a field, add a row here and read it in `parseNewJob`. */
 export const JOB_FIELDS = {
   id: parseId,
@@ -41,10 +56,20 @@ export const JOB_FIELDS = {
   delay: (value: unknown) => parseDurationField(value, 0, LIMITS.delayMs),
   max_retries: (value: unknown) => parseInteger(value, 0, LIMITS.maxRetries),
   timeout: (value: unknown) => parseDurationField(value, 1, LIMITS.timeoutMs),
+  key: (value: unknown) => parseText(value, LIMITS.keyLength),
+  unique_key: (value: unknown) => parseText(value, LIMITS.keyLength),
+  on_conflict: (value: unknown) => parseChoice(value, ON_CONFLICT),
+  after: parseAfter,
+  after_on: parseAfterOn,
+  callback_url: parseUrl,
+  backoff: parseBackoff,
+  jitter: parseJitter,
+  retry_on: parseExitCodes,
+  max_age: (value: unknown) => parseDurationField(value, 1, LIMITS.delayMs),
 } as const;
 
 type FieldName = keyof typeof JOB_FIELDS;
-type FieldValues = {
+export type FieldValues = {
   -readonly [K in FieldName]?: Extract<ReturnType<(typeof JOB_FIELDS)[K]>, { value: unknown }>[
     "value"
   ];
@@ -144,6 +169,15 @@ function tryParseNewJob(
   if (kind !== undefined && parsePayload === undefined) {
     report("kind", `kind: expected one of ${listKinds(context)}, got ${quote(kind)}`);
   }
+  if (has("on_conflict") && !has("unique_key")) {
+    report("on_conflict", "on_conflict: means something only together with unique_key");
+  }
+  if (has("after_on") && !has("after")) {
+    report("after_on", "after_on: means something only together with after");
+  }
+  if (fields.after !== undefined && fields.id !== undefined && fields.after.includes(fields.id)) {
+    report("after", `after: the job ${quote(fields.id)} cannot wait for itself`);
+  }
   if (has("cwd") && kind !== "command") report("cwd", "cwd: only commands run in a directory");
   let stored: Payload = "";
   if (parsePayload !== undefined && payload !== undefined) {
@@ -164,6 +198,34 @@ function tryParseNewJob(
     runAtMs: fields.run_at ?? context.nowMs + (fields.delay ?? 0),
     maxRetries: fields.max_retries ?? context.maxRetries,
     timeoutMs: fields.timeout ?? context.timeoutMs,
+    extras: readExtras(fields, context.nowMs),
+  };
+}
+
+/** What the job has besides what every job has; null: nothing. */
+function readExtras(fields: FieldValues, nowMs: number): JobExtras | null {
+  const { key, unique_key, after, callback_url } = fields;
+  const retry = readRetryPolicy(fields, nowMs);
+  if (
+    key === undefined && unique_key === undefined && after === undefined &&
+    callback_url === undefined && retry === undefined
+  ) return null;
+  const hasOptions = retry !== undefined || callback_url !== undefined || unique_key !== undefined;
+  return {
+    options: hasOptions
+      ? {
+        ...(retry === undefined ? {} : { retry }),
+        ...(callback_url === undefined ? {} : { callbackUrl: callback_url }),
+        ...(unique_key === undefined ? {} : { uniqueKey: unique_key }),
+      }
+      : null,
+    key: key ?? null,
+    unique: unique_key === undefined
+      ? null
+      : { key: unique_key, onConflict: fields.on_conflict ?? "return" },
+    after: after === undefined ? null : { ids: after, on: fields.after_on ?? "success" },
+    fileId: null,
+    schedule: null,
   };
 }
 
@@ -183,6 +245,11 @@ function parseName(value: unknown): Parsed<string> {
   };
 }
 
+function parseJitter(value: unknown): Parsed<number> {
+  if (typeof value === "number" && value >= 0 && value <= 1) return { value };
+  return { problem: `expected a number from 0 to 1, got ${describe(value)}` };
+}
+
 /** The shape of a command is checked by its kind; here only what JSON type it has. */
 function parseCommand(value: unknown): Parsed<unknown> {
   if (typeof value === "string" || Array.isArray(value)) return { value };
@@ -197,28 +264,6 @@ function parseDirectory(value: unknown): Parsed<string> {
     problem: `expected an absolute path of at most ${LIMITS.pathLength} characters, got ` +
       describe(value),
   };
-}
-
-function parseInteger(value: unknown, least: number, most: number): Parsed<number> {
-  const isInRange = Number.isInteger(value) && (value as number) >= least &&
-    (value as number) <= most;
-  if (isInRange) return { value: value as number };
-  return { problem: `expected a whole number from ${least} to ${most}, got ${describe(value)}` };
-}
-
-function parseDurationField(value: unknown, leastMs: number, mostMs: number): Parsed<number> {
-  const ms = typeof value === "string"
-    ? parseDuration(value)
-    : typeof value === "number"
-    ? Math.round(value * 1_000)
-    : null;
-  if (ms === null || Number.isNaN(ms)) {
-    return {
-      problem: `expected ${DURATION_EXPECTED}, or a number of seconds, got ${describe(value)}`,
-    };
-  }
-  if (ms >= leastMs && ms <= mostMs) return { value: ms };
-  return { problem: `expected between ${leastMs} ms and ${mostMs} ms, got ${describe(value)}` };
 }
 
 const INSTANT =
@@ -242,20 +287,6 @@ function parseInstant(value: unknown): Parsed<number> {
     : zone.toUpperCase();
   const ms = Date.parse(`${year}-${month}-${day}T${clockTime}${offset}`);
   return Number.isNaN(ms) || ms < 0 ? { problem } : { value: ms };
-}
-
-/** What was found, in few words: never the whole of a large value. */
-export function describe(value: unknown): string {
-  if (value === null) return "null";
-  if (value === undefined) return "nothing";
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === "object") return "an object";
-  if (typeof value === "string") return quote(value);
-  return String(value);
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
 }
 
 function listKinds({ kinds }: ParseContext): string {

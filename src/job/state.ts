@@ -44,6 +44,8 @@ export const TRANSITIONS = {
   bury: { from: ["started", "processing"], to: "dead", guard: "lease" },
   /** The worker gives the job back unharmed, as on shutdown: no attempt is counted. */
   release: { from: ["started", "processing"], to: "pending", guard: "lease" },
+  /** The handler asked to run again later: no attempt is counted. */
+  snooze: { from: ["started", "processing"], to: "pending", guard: "lease" },
   /** The worker stopped the job because somebody asked for that. */
   abort: { from: ["started", "processing"], to: "cancelled", guard: "lease" },
   /** The lease ran out: the attempt counts as failed, retries are left. */

@@ -23,6 +23,7 @@ import type {
   JobPage,
   JobStore,
   ListQuery,
+  LiveJob,
   Signature,
   Stats,
   StoredChunk,
@@ -48,10 +49,12 @@ export interface QueueOptions {
   readonly actor?: string;
 }
 
-/** A job just added. */
+/** A job just added, or the one that stands for it. */
 export interface Added {
   readonly id: string;
   readonly state: JobState;
+  /** False: a live job with the same unique key was there already, and this is that one. */
+  readonly isNew: boolean;
 }
 
 /** An attempt that ended without success, or the one that stands on the job itself. */
@@ -102,9 +105,12 @@ export class Queue {
     const adding = this.store.add([job], context.nowMs, this.#limits);
     // At once, not afterwards: a worker that is free claims the job in the commit that adds it.
     this.events.emit({ type: "work.expected" });
-    this.#assertAdded(await adding, 1);
+    const addition = await adding;
+    this.#assertAdded(addition, 1);
+    const existing = addition.existing?.get(0);
+    if (existing !== undefined) return { id: existing.id, state: existing.state, isNew: false };
     this.events.emit({ type: "job.added", jobId: job.id, queue: job.queue, kind: job.kind });
-    return { id: job.id, state: "pending" };
+    return { id: job.id, state: "pending", isNew: true };
   }
 
   /** What is wrong with the input of a job, which is not added. */
@@ -124,11 +130,13 @@ export class Queue {
     const jobs = parseNewJobs(inputs, context);
     const adding = this.store.add(jobs, context.nowMs, this.#limits);
     this.events.emit({ type: "work.expected" });
-    this.#assertAdded(await adding, jobs.length);
-    for (const { id, queue, kind } of jobs) {
-      this.events.emit({ type: "job.added", jobId: id, queue, kind });
-    }
-    return jobs.map((job) => job.id);
+    const addition = await adding;
+    this.#assertAdded(addition, jobs.length);
+    return jobs.map(({ id, queue, kind }, index) => {
+      const existing = addition.existing?.get(index);
+      if (existing === undefined) this.events.emit({ type: "job.added", jobId: id, queue, kind });
+      return existing?.id ?? id;
+    });
   }
 
   /** @throws {JobNotFoundError} */
@@ -216,7 +224,7 @@ export class Queue {
 
   /** Deletes a job that no worker holds. Throws as {@link Queue.cancel} does. */
   async remove(id: string, by?: string): Promise<Job> {
-    return changed(await this.store.remove(id, this.sign(by)), id, "delete");
+    return changed(await this.store.remove(id, this.clock(), this.sign(by)), id, "delete");
   }
 
   /** Requeues every dead job, in steps that do not hold up others; returns how many. */
@@ -253,8 +261,15 @@ export class Queue {
     return { mostWaiting: this.#options.maxDepth ?? null };
   }
 
-  #assertAdded({ duplicates, waiting }: Addition, jobs: number): void {
+  #assertAdded({ duplicates, missing = [], taken = [], waiting }: Addition, jobs: number): void {
     if (duplicates.length > 0) throw duplicateIds(duplicates);
+    if (missing.length > 0) {
+      throw new InvalidInputError(missing.map((id) => ({
+        detail: `after: there is no job with the id ${JSON.stringify(id)} to wait for`,
+        pointer: "/after",
+      })));
+    }
+    if (taken.length > 0) throw takenKeys(taken);
     if (waiting === undefined) return;
     const found = jobs === 1 ? `${waiting} wait` : `${waiting} wait, and ${jobs} were to be added`;
     throw new QueueFullError(
@@ -302,6 +317,12 @@ function changed(change: Change, id: string, verb: string): Job {
     case "missing":
       throw new JobNotFoundError(id);
     case "refused": {
+      if (change.isKeyTaken) {
+        throw new ConflictError(
+          `cannot ${verb} job ${id}: another live job has its unique key ` +
+            JSON.stringify(change.job.options?.uniqueKey),
+        );
+      }
       const allowed = { cancel: "waits or runs", requeue: "is dead or cancelled" }[verb] ??
         "is not running";
       throw new ConflictError(
@@ -319,6 +340,13 @@ function duplicateIds(ids: readonly string[]): ConflictError {
   const noun = ids.length === 1 ? "a job with the id" : "jobs with the ids";
   const verb = ids.length === 1 ? "exists" : "exist";
   return new ConflictError(`${noun} ${shown}${rest} ${verb} already`);
+}
+
+function takenKeys(taken: readonly LiveJob[]): ConflictError {
+  const shown = taken.slice(0, 10).map(({ id, state, key }) =>
+    `${JSON.stringify(key)} is that of the job ${id}, which is ${state}`
+  ).join("; ");
+  return new ConflictError(`the unique key is taken: ${shown}`);
 }
 
 const STEP = 1_000;

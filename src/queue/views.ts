@@ -2,7 +2,7 @@
  * Jobs as JSON, the same over HTTP and from the CLI's `--json`. Owns the names of the fields; times
  * are ISO 8601 in UTC, durations carry their unit in the name.
  */
-import type { Job, Payload } from "../job/job.ts";
+import { HELD_MS, type Job, type Payload } from "../job/job.ts";
 import { HTTP_STATUS_OF, type JobState, STATES } from "../job/state.ts";
 import { isoTime } from "../lib/clock.ts";
 import type { AuditEntry, StateCounts, Stats, Throughput, WorkerStatus } from "../store/store.ts";
@@ -23,7 +23,7 @@ export function statusView(job: Job): Json {
     max_retries: job.maxRetries,
     processing_by: isHeld(job.state) ? job.worker : null,
     cancel_requested: job.cancelRequestedAtMs !== null,
-    run_at: isoTime(job.runAtMs),
+    run_at: job.runAtMs === HELD_MS ? null : isoTime(job.runAtMs),
     created_at: isoTime(job.createdAtMs),
     updated_at: isoTime(job.updatedAtMs),
     started_at: isoTime(job.startedAtMs),

@@ -8,6 +8,7 @@
  * the store cannot be used now; then nothing of the call was written.
  */
 import type {
+  AfterCondition,
   Attempt,
   AttemptError,
   Job,
@@ -88,11 +89,13 @@ export interface JobStore extends AsyncDisposable {
   /** Gives a dead or cancelled job a fresh set of attempts, due now. */
   requeue(id: string, nowMs: number, signed?: Signature): Promise<Change>;
   /** Deletes a job that no worker holds, with its attempts and output. */
-  remove(id: string, signed?: Signature): Promise<Change>;
+  remove(id: string, nowMs: number, signed?: Signature): Promise<Change>;
   /** Requeues dead jobs, at most `limit` of them; returns how many. */
   requeueDead(nowMs: number, limit: number, signed?: Signature): Promise<number>;
   /** Deletes dead jobs, at most `limit` of them; returns how many. */
   purgeDead(limit: number, signed?: Signature): Promise<number>;
+  /** The jobs that a job waits for, or has waited for. */
+  dependencies(seq: number): Promise<Dependency[]>;
 
   find(id: string): Promise<Job | null>;
   payload(seq: number): Promise<Payload>;
@@ -132,15 +135,31 @@ export interface JobStore extends AsyncDisposable {
   /** Proves that the store can be written, by writing. */
   probe(nowMs: number): Promise<void>;
 
-  /** Calls back soon after another process has changed the store. */
+  /**
+   * Calls back soon after another process has changed the store, or this one has made jobs due in
+   * passing: such as those that waited for a job that has ended.
+   */
   watch(onChange: () => void): Disposable;
 }
 
 /** What became of jobs that were to be added. */
 export interface Addition {
   readonly duplicates: readonly string[];
+  /** Ids of jobs that were to be waited for and do not exist; then nothing is inserted. */
+  readonly missing?: readonly string[];
+  /** Live jobs whose unique keys are wanted by jobs that may not have them; likewise. */
+  readonly taken?: readonly LiveJob[];
+  /** By position: live jobs with the same unique key, which stand for the ones not inserted. */
+  readonly existing?: ReadonlyMap<number, LiveJob>;
   /** So many jobs wait that these would be too many; missing: the limit was not in the way. */
   readonly waiting?: number;
+}
+
+/** The job that has a unique key now. */
+export interface LiveJob {
+  readonly id: string;
+  readonly state: JobState;
+  readonly key: string;
 }
 
 /** Who asks for a change, and when. */
@@ -262,8 +281,23 @@ export type Change =
   /** A running job was asked to stop; its holder will do so. */
   | { readonly result: "requested"; readonly job: Job }
   /** Its state does not allow it. */
-  | { readonly result: "refused"; readonly job: Job }
+  | {
+    readonly result: "refused";
+    readonly job: Job;
+    /** It would be allowed, were its unique key not another live job's. */
+    readonly isKeyTaken?: boolean;
+  }
   | { readonly result: "missing" };
+
+/** A job that another one waits for. */
+export interface Dependency {
+  readonly id: string;
+  readonly condition: AfterCondition;
+  /** Whether it has ended as it should. */
+  readonly isMet: boolean;
+  /** When the waiting job runs once all are met. */
+  readonly runAtMs: number;
+}
 
 export interface ListQuery {
   readonly states?: readonly JobState[];

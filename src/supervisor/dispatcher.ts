@@ -10,7 +10,7 @@ import { StoreUnavailableError } from "../job/errors.ts";
 import type { Lease, LeasedJob } from "../job/job.ts";
 import { type AttemptEnd, decideOutcome, type Outcome } from "../job/outcome.ts";
 import { TRANSITIONS } from "../job/state.ts";
-import type { Clock } from "../lib/clock.ts";
+import type { Clock, Random } from "../lib/clock.ts";
 import type { EventBus } from "../queue/events.ts";
 import type { Claim, EndedAttempt, JobStore } from "../store/store.ts";
 import type { AttemptReport } from "../worker/protocol.ts";
@@ -23,6 +23,7 @@ export interface DispatcherOptions {
   readonly holder: string;
   readonly leaseMs: number;
   readonly backoff: BackoffPolicy;
+  readonly random: Random;
   /** How many jobs of a kind may go to a worker at once. */
   readonly chunk: Readonly<Record<string, number>>;
   readonly slots: readonly Slot[];
@@ -198,8 +199,8 @@ export class Dispatcher {
   }
 
   #decide(end: AttemptEnd, job: LeasedJob): Outcome {
-    const { clock, backoff } = this.#options;
-    return decideOutcome(end, job, { nowMs: clock(), backoff });
+    const { clock, backoff, random } = this.#options;
+    return decideOutcome(end, job, { nowMs: clock(), backoff, random });
   }
 
   /** Writes ended attempts down; keeps trying while the store cannot be used. */
@@ -231,7 +232,7 @@ export class Dispatcher {
 
   #announce({ job, worker, outcome, durationMs }: Ended): void {
     const { events } = this.#options;
-    if (outcome.event === "fail") this.#expectDue(outcome.dueAtMs);
+    if ("dueAtMs" in outcome) this.#expectDue(outcome.dueAtMs);
     if (outcome.event === "release") this.#mayBeDue = true;
     events.emit({
       type: "job.ended",
@@ -244,7 +245,7 @@ export class Dispatcher {
       state: TRANSITIONS[outcome.event].to,
       durationMs,
       error: "error" in outcome ? outcome.error : undefined,
-      dueAtMs: outcome.event === "fail" ? outcome.dueAtMs : undefined,
+      dueAtMs: "dueAtMs" in outcome ? outcome.dueAtMs : undefined,
     });
   }
 

@@ -110,6 +110,7 @@ class RunningEngine implements Engine {
       holder: this.holder,
       leaseMs: settings["lease"],
       backoff,
+      random: options.random,
       chunk: this.#chunks(),
       slots: this.#slots,
       beforeGive: (jobs) => {

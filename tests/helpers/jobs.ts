@@ -22,6 +22,7 @@ export function newJob(overrides: Partial<NewJob> = {}): NewJob {
     runAtMs: T0,
     maxRetries: 3,
     timeoutMs: null,
+    extras: null,
     ...overrides,
   };
 }

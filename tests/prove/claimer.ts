@@ -78,7 +78,11 @@ async function main([db, holder, seed, path]: string[]): Promise<void> {
     const answers = await store.settle(
       ended.map(({ job, end }) => ({
         ...{ seq: job.seq, token: job.token },
-        outcome: decideOutcome(end, job, { nowMs: endedAtMs, backoff: BACKOFF }),
+        outcome: decideOutcome(end, job, {
+          nowMs: endedAtMs,
+          backoff: BACKOFF,
+          random: Math.random,
+        }),
       })),
       holder!,
       endedAtMs,

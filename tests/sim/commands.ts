@@ -130,6 +130,7 @@ const end: fc.Arbitrary<AttemptEnd> = fc.constantFrom<AttemptEnd>(
   { type: "failed", error: ERROR },
   { type: "cancelled" },
   { type: "released" },
+  { type: "snoozed", delayMs: 1_500 },
 );
 
 const settling = fc.tuple(
@@ -192,7 +193,7 @@ const changing = fc.tuple(
       const job = jobBy(model, index);
       const store = stores[connection]!;
       const change = verb === "remove"
-        ? await store.remove(job.id)
+        ? await store.remove(job.id, model.nowMs)
         : await store[verb](job.id, model.nowMs);
       assert.equal(change.result, model[verb](job));
     }, hasJobs),

@@ -119,7 +119,7 @@ export class Model {
 
   /** What a worker would report, by the rules of the domain. */
   outcomeOf({ leased }: ModelLease, end: AttemptEnd) {
-    return decideOutcome(end, leased, { nowMs: this.nowMs, backoff: BACKOFF });
+    return decideOutcome(end, leased, { nowMs: this.nowMs, backoff: BACKOFF, random: () => 0.5 });
   }
 
   settle(lease: ModelLease, outcome: ReturnType<Model["outcomeOf"]>): void {
@@ -129,7 +129,7 @@ export class Model {
     this.apply(event, job);
     if (event === "fail" || event === "bury") this.#countFailure(job);
     if (event === "abort") this.#remember(job, "cancelled", job.attempts + 1);
-    if (event === "fail" && outcome.event === "fail") job.runAtMs = outcome.dueAtMs;
+    if (!isUnwanted && "dueAtMs" in outcome) job.runAtMs = outcome.dueAtMs;
   }
 
   /** Jobs whose lease has lapsed. */

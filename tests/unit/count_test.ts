@@ -69,6 +69,8 @@ const job: LeasedJob = {
   attempts: 0,
   maxRetries: 0,
   timeoutMs: null,
+  options: null,
+  hasFiles: false,
 };
 
 Deno.test("count succeeds at once with the number of characters", () => {

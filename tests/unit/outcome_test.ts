@@ -6,13 +6,13 @@ import { type AttemptEnd, decideOutcome, reapedDueAtMs } from "../../src/job/out
 
 const NOW_MS = 1_000_000;
 const backoff = { base: 2, capMs: 3_600_000 };
-const times = { nowMs: NOW_MS, backoff };
+const times = { nowMs: NOW_MS, backoff, random: () => 0.5 };
 const error: AttemptError = { code: "exit", message: "exit code 1" };
 const exit = { exitCode: 1, signal: null, stdoutBytes: 2, stderrBytes: 0 };
 
 Deno.test("success completes the job with its result", () => {
   const end: AttemptEnd = { type: "succeeded", result: '{"characters":3}' };
-  assert.deepEqual(decideOutcome(end, { attempts: 2, maxRetries: 2 }, times), {
+  assert.deepEqual(decideOutcome(end, { attempts: 2, maxRetries: 2, options: null }, times), {
     event: "complete",
     result: '{"characters":3}',
   });
@@ -21,7 +21,7 @@ Deno.test("success completes the job with its result", () => {
 Deno.test("a failure with retries left is due again after the backoff of its number", () => {
   const end: AttemptEnd = { type: "failed", error, exit };
   for (const [attempts, delayMs] of [[0, 2_000], [1, 4_000], [2, 8_000]] as const) {
-    assert.deepEqual(decideOutcome(end, { attempts, maxRetries: 3 }, times), {
+    assert.deepEqual(decideOutcome(end, { attempts, maxRetries: 3, options: null }, times), {
       event: "fail",
       error,
       exit,
@@ -33,15 +33,22 @@ Deno.test("a failure with retries left is due again after the backoff of its num
 Deno.test("the failure after the last retry buries the job", () => {
   const end: AttemptEnd = { type: "failed", error, exit };
   const buried = { event: "bury", error, exit };
-  assert.deepEqual(decideOutcome(end, { attempts: 3, maxRetries: 3 }, times), buried);
-  assert.deepEqual(decideOutcome(end, { attempts: 0, maxRetries: 0 }, times), buried);
+  assert.deepEqual(
+    decideOutcome(end, { attempts: 3, maxRetries: 3, options: null }, times),
+    buried,
+  );
+  assert.deepEqual(
+    decideOutcome(end, { attempts: 0, maxRetries: 0, options: null }, times),
+    buried,
+  );
 });
 
 Deno.test("a job runs at most max_retries + 1 times", () => {
   fc.assert(fc.property(fc.nat(1_000), (maxRetries) => {
     let attempts = 0;
     while (
-      decideOutcome({ type: "failed", error }, { attempts, maxRetries }, times).event === "fail"
+      decideOutcome({ type: "failed", error }, { attempts, maxRetries, options: null }, times)
+        .event === "fail"
     ) {
       attempts++;
     }
@@ -50,7 +57,7 @@ Deno.test("a job runs at most max_retries + 1 times", () => {
 });
 
 Deno.test("a cancelled attempt aborts the job, a released one costs nothing", () => {
-  const job = { attempts: 3, maxRetries: 3 };
+  const job = { attempts: 3, maxRetries: 3, options: null };
   assert.deepEqual(decideOutcome({ type: "cancelled", exit }, job, times), {
     event: "abort",
     exit,

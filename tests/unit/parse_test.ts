@@ -62,6 +62,7 @@ Deno.test("the least that describes a job is a kind and a payload; the rest has 
     runAtMs: NOW_MS,
     maxRetries: 3,
     timeoutMs: null,
+    extras: null,
   });
 });
 

@@ -39,6 +39,10 @@ function job(overrides: Partial<Job> = {}): Job {
     startedAtMs: null,
     finishedAtMs: null,
     result: null,
+    options: null,
+    key: null,
+    isDependent: false,
+    hasFiles: false,
     ...overrides,
   };
 }

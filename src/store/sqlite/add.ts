@@ -3,6 +3,8 @@ import type { NewJob, Payload } from "../../job/job.ts";
 import type { Addition } from "../store.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, SqlValue } from "./connection.ts";
+import { prepareExtras, type SpecialJob } from "./extras.ts";
+import type { Ends } from "./ends.ts";
 import type { DeferredRows, Transaction } from "./transaction_counts.ts";
 
 /**
@@ -11,17 +13,22 @@ import type { DeferredRows, Transaction } from "./transaction_counts.ts";
  */
 const INLINE_PAYLOAD = 1_024;
 
-export function prepareAdd(connection: Connection) {
+const NOTHING_WRONG: Addition = { duplicates: [] };
+
+export type Add = ReturnType<typeof prepareAdd>;
+
+export function prepareAdd(connection: Connection, ends: Ends) {
   const rows = new JobRows(connection);
+  const extras = prepareExtras(connection, ends);
   const findIds = connection.prepare(
     "SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?))",
   );
 
-  return (
+  function add(
     jobs: readonly NewJob[],
     { nowMs, mostWaiting }: { nowMs: number; mostWaiting: number | null },
     transaction: Transaction,
-  ): Addition => {
+  ): Addition {
     const chosen = jobs.filter((job) => !job.isIdFresh).map((job) => job.id);
     if (chosen.length > 0) {
       rows.write();
@@ -32,14 +39,60 @@ export function prepareAdd(connection: Connection) {
       const waiting = transaction.waiting();
       if (waiting + jobs.length > mostWaiting) return { duplicates: [], waiting };
     }
+    if (jobs.some((job) => job.extras !== null)) {
+      rows.write(); // they may name jobs that were added a moment ago
+      return addSpecial(jobs, nowMs, transaction);
+    }
     transaction.defer(rows);
-    for (const job of jobs) {
-      rows.put(job, nowMs);
+    for (const job of jobs) put(job, nowMs, transaction);
+    transaction.tally("added", jobs.length, nowMs);
+    return NOTHING_WRONG;
+  }
+
+  function put(job: NewJob, nowMs: number, transaction: Transaction): void {
+    rows.put(job, nowMs);
+    transaction.count(job.queue, "pending", 1);
+  }
+
+  /** Jobs of which at least one has extras, in their order. */
+  function addSpecial(
+    jobs: readonly NewJob[],
+    nowMs: number,
+    transaction: Transaction,
+  ): Addition {
+    const { refusal, existing } = extras.check(jobs);
+    if (refusal !== null) return refusal;
+    let added = 0;
+    for (const [index, job] of jobs.entries()) {
+      if (existing.has(index)) continue;
+      added++;
+      if (job.extras === null) {
+        put(job, nowMs, transaction);
+        continue;
+      }
+      rows.write();
+      const isInline = sizeOf(job.payload) <= INLINE_PAYLOAD;
+      const special = job as SpecialJob;
+      extras.insert(special, { nowMs, payload: isInline ? job.payload : null }, transaction);
+      if (!isInline) rows.writePayload(job);
       transaction.count(job.queue, "pending", 1);
     }
-    transaction.tally("added", jobs.length, nowMs);
-    return { duplicates: [] };
-  };
+    rows.write();
+    extras.linkAll(jobs, { existing, nowMs }, transaction);
+    transaction.tally("added", added, nowMs);
+    return existing.size === 0 ? NOTHING_WRONG : { duplicates: [], existing };
+  }
+
+  /**
+   * Adds jobs that nobody can be told about any more: what was added before, under the same id or
+   * unique key, is not added again.
+   */
+  function addMissing(jobs: readonly NewJob[], nowMs: number, transaction: Transaction): void {
+    for (const job of jobs) add([job], { nowMs, mostWaiting: null }, transaction);
+    if (jobs.length > 0) transaction.wake();
+  }
+
+  return { add, addMissing };
 }
 
 /** Rows of `jobs` to be inserted. One statement for many halves what a row costs. */
@@ -80,7 +133,12 @@ class JobRows implements DeferredRows {
     const inserted = this.#insert.runExactly(rows);
     // Not caught before: a fresh id that exists, or one id twice among them. Undo them all.
     if (inserted !== rows.length) throw new Error("an id was to be inserted twice");
-    for (const { id, payload } of large) this.#insertPayload.run(payload, id);
+    for (const job of large) this.writePayload(job);
+  }
+
+  /** The payload of a job that stands in its table already. */
+  writePayload({ id, payload }: { readonly id: string; readonly payload: Payload }): void {
+    this.#insertPayload.run(payload, id);
   }
 
   forget(): void {

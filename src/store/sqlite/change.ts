@@ -1,14 +1,17 @@
 /** Changes that people ask for: cancel, requeue, delete, and the dead-letter queue in bulk. */
-import type { Job } from "../../job/job.ts";
-import { isAllowed, isLeased } from "../../job/state.ts";
+import type { Job, JobOptions } from "../../job/job.ts";
+import { isAllowed, isFinished, isLeased } from "../../job/state.ts";
 import { FINISHED, fromStates, targetState } from "../guard.ts";
 import type { Change } from "../store.ts";
 import type { Connection } from "./connection.ts";
-import { JOB_COLUMNS, jobFromRow } from "./rows.ts";
+import type { EndingJob, Ends } from "./ends.ts";
+import { JOB_COLUMNS, jobFromRow, optionsFromText } from "./rows.ts";
+import { TRAITS } from "./traits.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
 
-export function prepareChange(connection: Connection) {
+export function prepareChange(connection: Connection, ends: Ends) {
   const find = connection.prepare(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`);
+  const traitsOf = connection.prepare("SELECT traits FROM jobs WHERE seq = ?");
   const cancel = connection.prepare(
     `UPDATE jobs SET state = ${targetState("cancel")}, updated_at = ?, finished_at = ? ` +
       `WHERE seq = ? AND ${fromStates("cancel")}`,
@@ -24,13 +27,32 @@ export function prepareChange(connection: Connection) {
       "last_error = NULL, cancel_requested_at = NULL, started_at = NULL, finished_at = NULL " +
       `WHERE seq = ? AND ${fromStates("requeue")}`,
   );
-  const selectDead = connection.prepare(
-    `SELECT seq, queue FROM jobs INDEXED BY jobs_finished WHERE state = 'dead' AND ${FINISHED} ` +
+  const dead = `FROM jobs INDEXED BY jobs_finished WHERE state = 'dead' AND ${FINISHED}`;
+  const selectDead = connection.prepare(`SELECT seq, queue ${dead} ORDER BY seq LIMIT ?`);
+  // Those whose unique key another job has taken meanwhile stay where they are.
+  const selectRequeueable = connection.prepare(
+    `SELECT seq, queue, options, traits ${dead} AND (traits & ${TRAITS.UNIQUE} = 0 OR NOT EXISTS ` +
+      "(SELECT 1 FROM unique_keys WHERE key = json_extract(options, '$.uniqueKey'))) " +
       "ORDER BY seq LIMIT ?",
   );
-  const removals = ["jobs", "payloads", "attempts", "output"].map((table) =>
-    connection.prepare(`DELETE FROM ${table} WHERE seq = ?`)
+  const takeKey = connection.prepare(
+    "INSERT INTO unique_keys (key, seq) VALUES (?, ?) ON CONFLICT DO NOTHING",
   );
+  const waitNoMore = connection.prepare("UPDATE dependencies SET is_met = 1 WHERE seq = ?");
+  // What is known of a job besides its row. Files go with their chunks.
+  const removals = [
+    "DELETE FROM jobs WHERE seq = ?",
+    "DELETE FROM payloads WHERE seq = ?",
+    "DELETE FROM attempts WHERE seq = ?",
+    "DELETE FROM output WHERE seq = ?",
+    "DELETE FROM progress WHERE seq = ?",
+  ].map((sql) => connection.prepare(sql));
+  const specialRemovals = [
+    "DELETE FROM dependencies WHERE seq = ?",
+    "DELETE FROM file_chunks WHERE file IN (SELECT id FROM files WHERE seq = ?)",
+    "DELETE FROM files WHERE seq = ?",
+    "DELETE FROM deliveries WHERE seq = ?",
+  ].map((sql) => connection.prepare(sql));
 
   const findJob = (id: string): Job | null => {
     const row = find.get(id);
@@ -38,19 +60,31 @@ export function prepareChange(connection: Connection) {
   };
 
   function removeRows(seq: number, queue: string, state: CountedState, transaction: Transaction) {
+    const { traits } = traitsOf.get(seq) as { traits: number };
     for (const removal of removals) removal.run(seq);
+    if (traits !== 0) { for (const removal of specialRemovals) removal.run(seq); }
     transaction.count(queue, state, -1);
   }
 
+  /** False: another live job has its unique key. */
   function requeueRow(
-    { seq, queue, state }: { seq: number; queue: string; state: CountedState },
+    { seq, queue, state, options, traits }: RequeuedJob,
     nowMs: number,
     transaction: Transaction,
-  ): void {
+  ): boolean {
+    if (options?.uniqueKey !== undefined && takeKey.run(options.uniqueKey, seq) === 0) return false;
+    // Somebody wants it to run now, whatever became of the jobs that it waited for.
+    if (traits & TRAITS.WAITS) waitNoMore.run(seq);
     requeue.run(nowMs, nowMs, seq);
     transaction.count(queue, state, -1);
     transaction.count(queue, "pending", 1);
+    return true;
   }
+
+  const endingJob = (seq: number): EndingJob => ({
+    seq,
+    traits: traitsOf.get(seq)!["traits"] as number,
+  });
 
   return {
     cancel(id: string, nowMs: number, transaction: Transaction): Change {
@@ -61,6 +95,7 @@ export function prepareChange(connection: Connection) {
         transaction.count(job.queue, job.state as CountedState, -1);
         transaction.count(job.queue, "cancelled", 1);
         transaction.tally("cancelled", 1, nowMs);
+        ends.onEnd(endingJob(job.seq), "cancelled", nowMs, transaction);
         return { result: "changed", job: findJob(id)! };
       }
       if (!isAllowed("abort", job.state)) return { result: "refused", job };
@@ -72,22 +107,41 @@ export function prepareChange(connection: Connection) {
       const job = findJob(id);
       if (job === null) return { result: "missing" };
       if (!isAllowed("requeue", job.state)) return { result: "refused", job };
-      requeueRow({ ...job, state: job.state as CountedState }, nowMs, transaction);
+      const state = job.state as CountedState;
+      const { traits } = endingJob(job.seq);
+      if (!requeueRow({ ...job, state, traits }, nowMs, transaction)) {
+        return { result: "refused", job, isKeyTaken: true };
+      }
       return { result: "changed", job: findJob(id)! };
     },
 
-    remove(id: string, transaction: Transaction): Change {
+    remove(id: string, nowMs: number, transaction: Transaction): Change {
       const job = findJob(id);
       if (job === null) return { result: "missing" };
       if (isLeased(job.state)) return { result: "refused", job };
+      if (!isFinished(job.state)) ends.onRemoval(endingJob(job.seq), nowMs, transaction);
       removeRows(job.seq, job.queue, job.state as CountedState, transaction);
       return { result: "changed", job };
     },
 
     requeueDead(nowMs: number, limit: number, transaction: Transaction): number {
-      const rows = selectDead.all(limit) as { seq: number; queue: string }[];
-      for (const row of rows) requeueRow({ ...row, state: "dead" }, nowMs, transaction);
-      return rows.length;
+      let requeued = 0;
+      while (requeued < limit) {
+        let step = 0;
+        for (const row of selectRequeueable.all(limit - requeued)) {
+          const job = {
+            seq: row["seq"] as number,
+            queue: row["queue"] as string,
+            state: "dead",
+            options: optionsFromText(row["options"] as string | null),
+            traits: row["traits"] as number,
+          } as const;
+          if (requeueRow(job, nowMs, transaction)) step++;
+        }
+        if (step === 0) break;
+        requeued += step;
+      }
+      return requeued;
     },
 
     purgeDead(limit: number, transaction: Transaction): number {
@@ -96,4 +150,10 @@ export function prepareChange(connection: Connection) {
       return rows.length;
     },
   };
+}
+
+interface RequeuedJob extends EndingJob {
+  readonly queue: string;
+  readonly state: CountedState;
+  readonly options: JobOptions | null;
 }

@@ -9,6 +9,8 @@ import type { Claim, ClaimRequest } from "../store.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
 import type { Lanes } from "./lanes.ts";
+import { optionsFromText } from "./rows.ts";
+import { TRAITS } from "./traits.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
 
 /** So many queues are looked at in one claim; the next claim goes on where this one ended. */
@@ -23,7 +25,7 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
   // Range scan of jobs_runnable: one lane, in order.
   const selectDue = connection.prepare(
     "SELECT seq, id, queue, kind, state, run_at, attempts, max_retries, timeout_ms, " +
-      `lease_token, payload FROM jobs INDEXED BY jobs_runnable WHERE ${RUNNABLE} ` +
+      `lease_token, options, traits, payload FROM jobs INDEXED BY jobs_runnable WHERE ${RUNNABLE} ` +
       "AND queue = ? AND priority = ? AND run_at <= ? AND (run_at, seq) > (?, ?) " +
       "ORDER BY run_at, seq LIMIT ?",
   );
@@ -114,6 +116,8 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
       attempts: row["attempts"] as number,
       maxRetries: row["max_retries"] as number,
       timeoutMs: row["timeout_ms"] as number | null,
+      options: optionsFromText(row["options"] as string | null),
+      hasFiles: ((row["traits"] as number) & TRAITS.FILES) !== 0,
     };
   }
 }

@@ -3,6 +3,7 @@
  * due jobs of a queue are found lane by lane, so that a million jobs that wait for next week cost
  * a claim nothing.
  */
+import { HELD_MS } from "../../job/job.ts";
 import { RUNNABLE } from "../guard.ts";
 import type { Connection } from "./connection.ts";
 
@@ -63,9 +64,11 @@ export function prepareLanes(connection: Connection) {
     /** When the first job of a lane is due. */
     firstRunAt: (queue: string, priority: number): number | null =>
       (firstRunAt.get(queue, priority)?.["run_at"] as number | undefined) ?? null,
-    /** When the first job of a lane is due that is not yet due. */
-    nextRunAt: (queue: string, priority: number, nowMs: number): number | null =>
-      (nextRunAt.get(queue, priority, nowMs)?.["run_at"] as number | undefined) ?? null,
+    /** When the first job of a lane is due that is not yet due; those held back never are. */
+    nextRunAt(queue: string, priority: number, nowMs: number): number | null {
+      const atMs = nextRunAt.get(queue, priority, nowMs)?.["run_at"] as number | undefined;
+      return atMs === undefined || atMs === HELD_MS ? null : atMs;
+    },
   };
 }
 

@@ -7,9 +7,26 @@ import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Connection } from "./connection.ts";
 import { initial } from "./migrations/0001_initial.ts";
 import { tokensAndAudit } from "./migrations/0002_tokens_and_audit.ts";
+import { jobOptions } from "./migrations/0003_job_options.ts";
+import { queueLimits } from "./migrations/0004_queue_limits.ts";
+import { schedules } from "./migrations/0005_schedules.ts";
+import { files } from "./migrations/0006_files.ts";
+import { deliveries } from "./migrations/0007_deliveries.ts";
+import { idempotency } from "./migrations/0008_idempotency.ts";
+import { progress } from "./migrations/0009_progress.ts";
 
 /** Step n brings version n - 1 to version n. */
-const MIGRATIONS: readonly string[] = [initial, tokensAndAudit];
+const MIGRATIONS: readonly string[] = [
+  initial,
+  tokensAndAudit,
+  jobOptions,
+  queueLimits,
+  schedules,
+  files,
+  deliveries,
+  idempotency,
+  progress,
+];
 
 /** "queu" in ASCII, in the file's header: tells our databases from others. */
 export const APPLICATION_ID = 0x71756575;

@@ -1,8 +1,8 @@
 /** Reading jobs: one, a page, its payload, its attempts, its output. */
-import type { Attempt, Job, Lease, OutputStream, Payload } from "../../job/job.ts";
+import type { AfterCondition, Attempt, Job, Lease, OutputStream, Payload } from "../../job/job.ts";
 import { isFinished, isLeased, type JobState } from "../../job/state.ts";
 import { FINISHED, LEASED, RUNNABLE } from "../guard.ts";
-import type { JobPage, ListQuery, OutputQuery, StoredChunk } from "../store.ts";
+import type { Dependency, JobPage, ListQuery, OutputQuery, StoredChunk } from "../store.ts";
 import type { Connection, Row, SqlValue } from "./connection.ts";
 import { errorFromText, JOB_COLUMNS, jobFromRow } from "./rows.ts";
 
@@ -20,6 +20,9 @@ export function prepareRead(connection: Connection) {
   const output = connection.prepare(
     "SELECT chunk, stream, bytes FROM output WHERE seq = ? AND token = ? AND chunk > ? " +
       "ORDER BY chunk",
+  );
+  const dependencies = connection.prepare(
+    "SELECT on_id, condition, is_met, run_at FROM dependencies WHERE seq = ? ORDER BY on_seq",
   );
   const cancelRequests = connection.prepare(
     "SELECT seq, lease_token AS token FROM jobs INDEXED BY jobs_leased " +
@@ -105,6 +108,14 @@ export function prepareRead(connection: Connection) {
         bytes: row["bytes"] as Uint8Array,
       }));
     },
+
+    dependencies: (seq: number): Dependency[] =>
+      dependencies.all(seq).map((row) => ({
+        id: row["on_id"] as string,
+        condition: row["condition"] as AfterCondition,
+        isMet: row["is_met"] !== 0,
+        runAtMs: row["run_at"] as number,
+      })),
 
     cancelRequests: (holder: string): Lease[] =>
       cancelRequests.all(holder).map((row) => ({

@@ -5,14 +5,18 @@ import { type JobEvent, TRANSITIONS } from "../../job/state.ts";
 import { fromStates, LEASED, targetState } from "../guard.ts";
 import type { ReapedJob, ReapRequest } from "../store.ts";
 import type { Connection, Row, Statement } from "./connection.ts";
+import type { Ends } from "./ends.ts";
 import { errorToText } from "./rows.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
 
-export function prepareReap(connection: Connection, insertAttempt: Statement) {
+export function prepareReap(
+  connection: Connection,
+  { insertAttempt, ends }: { insertAttempt: Statement; ends: Ends },
+) {
   // Scans jobs_leased, which holds only what runs now.
   const select = connection.prepare(
     "SELECT seq, id, queue, attempts, max_retries, lease_token, lease_worker, lease_holder, " +
-      "lease_expires_at, cancel_requested_at, started_at FROM jobs INDEXED BY jobs_leased " +
+      "lease_expires_at, cancel_requested_at, started_at, traits FROM jobs INDEXED BY jobs_leased " +
       `WHERE ${LEASED} AND (lease_expires_at <= ? OR ` +
       "lease_holder IN (SELECT value FROM json_each(?))) ORDER BY lease_expires_at LIMIT ?",
   );
@@ -80,6 +84,10 @@ export function prepareReap(connection: Connection, insertAttempt: Statement) {
         null,
         null,
       );
+      if (event !== "reap") {
+        const job = { seq, traits: row["traits"] as number };
+        ends.onEnd(job, TRANSITIONS[event].to, nowMs, transaction);
+      }
       return { id: row["id"] as string, queue, worker: worker as string | null, state, attempts };
     });
   };

@@ -1,14 +1,16 @@
 /** From rows to jobs: the only place that knows the names of the columns of `jobs`. */
-import type { AttemptError, Job } from "../../job/job.ts";
+import type { AttemptError, Job, JobOptions } from "../../job/job.ts";
 import type { JobState } from "../../job/state.ts";
 import type { Row } from "./connection.ts";
+import { TRAITS } from "./traits.ts";
 
 /** What {@link jobFromRow} needs; the payload is read apart. */
 export const JOB_COLUMNS =
   "jobs.seq, jobs.id, jobs.queue, jobs.kind, jobs.state, jobs.priority, jobs.run_at, " +
   "jobs.attempts, jobs.max_retries, jobs.timeout_ms, jobs.lease_holder, jobs.lease_worker, " +
   "jobs.lease_token, jobs.lease_expires_at, jobs.cancel_requested_at, jobs.last_error, " +
-  "jobs.created_at, jobs.updated_at, jobs.started_at, jobs.finished_at, jobs.result";
+  "jobs.created_at, jobs.updated_at, jobs.started_at, jobs.finished_at, jobs.result, " +
+  "jobs.options, jobs.flow_key, jobs.traits";
 
 export function jobFromRow(row: Row): Job {
   return {
@@ -33,6 +35,10 @@ export function jobFromRow(row: Row): Job {
     startedAtMs: row["started_at"] as number | null,
     finishedAtMs: row["finished_at"] as number | null,
     result: row["result"] as string | null,
+    options: optionsFromText(row["options"] as string | null),
+    key: row["flow_key"] as string | null,
+    isDependent: ((row["traits"] as number) & TRAITS.WAITS) !== 0,
+    hasFiles: ((row["traits"] as number) & TRAITS.FILES) !== 0,
   };
 }
 
@@ -42,5 +48,9 @@ export function errorToText(error: AttemptError): string {
 }
 
 export function errorFromText(text: string | null): AttemptError | null {
+  return text === null ? null : JSON.parse(text);
+}
+
+export function optionsFromText(text: string | null): JobOptions | null {
   return text === null ? null : JSON.parse(text);
 }

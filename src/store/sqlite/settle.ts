@@ -8,8 +8,10 @@ import type { JobEvent } from "../../job/state.ts";
 import { TRANSITIONS } from "../../job/state.ts";
 import { fromStates, targetState } from "../guard.ts";
 import type { EndedAttempt, Settled } from "../store.ts";
+import type { Add } from "./add.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
+import type { Ends } from "./ends.ts";
 import { errorToText } from "./rows.ts";
 import type { CountedState, Tally, Transaction } from "./transaction_counts.ts";
 
@@ -27,7 +29,10 @@ const TALLY_OF: Partial<Record<JobEvent, readonly Tally[]>> = {
   abort: ["cancelled"],
 };
 
-export function prepareSettle(connection: Connection) {
+export function prepareSettle(
+  connection: Connection,
+  { ends, addMissing }: { ends: Ends; addMissing: Add["addMissing"] },
+) {
   const begin = new BulkStatement(
     connection,
     3,
@@ -49,18 +54,19 @@ export function prepareSettle(connection: Connection) {
       `${ended(rows)} UPDATE jobs SET state = ${targetState("complete")}, ` +
       "result = ended.result, last_error = NULL, updated_at = ?, finished_at = ? FROM ended " +
       `WHERE ${HOLDS_LEASE} AND ${fromStates("complete")} ` +
-      "RETURNING jobs.seq, jobs.lease_token, jobs.queue",
+      "RETURNING jobs.seq, jobs.lease_token, jobs.queue, jobs.traits",
   );
   const endOne = (event: JobEvent, assignments: string) =>
     connection.prepare(
       `UPDATE jobs SET state = ${targetState(event)}, updated_at = ?, ${assignments} ` +
         `WHERE seq = ? AND +lease_token = ? AND +lease_holder = ? AND ${fromStates(event)} ` +
-        "RETURNING queue, attempts, lease_worker, started_at",
+        "RETURNING queue, attempts, lease_worker, started_at, traits",
     );
   const fail = endOne("fail", "attempts = attempts + 1, last_error = ?, run_at = ?");
   const bury = endOne("bury", "attempts = attempts + 1, last_error = ?, finished_at = ?");
   const release = endOne("release", "started_at = NULL");
-  const abort = endOne("abort", "finished_at = ?");
+  const snooze = endOne("snooze", "started_at = NULL, run_at = ?");
+  const abort = endOne("abort", "finished_at = ?, last_error = coalesce(?, last_error)");
   const insertAttempt = connection.prepare(
     "INSERT INTO attempts (seq, token, attempt, worker, started_at, finished_at, outcome, error, " +
       "exit_code, signal, stdout_bytes, stderr_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -98,6 +104,10 @@ export function prepareSettle(connection: Connection) {
     for (const row of rows) {
       transaction.count(row["queue"] as string, "leased", -1);
       transaction.count(row["queue"] as string, "completed", 1);
+      if (row["traits"] !== 0) {
+        const job = { seq: row["seq"] as number, traits: row["traits"] as number };
+        ends.onEnd(job, "completed", nowMs, transaction);
+      }
     }
     if (rows.length > 0) transaction.tally("completed", rows.length, nowMs);
     return leasesOf(rows);
@@ -114,7 +124,8 @@ export function prepareSettle(connection: Connection) {
     // dead-letter queue.
     const isUnwanted = isCancelRequested.get(seq) !== undefined;
     const exit = "exit" in attempt.outcome ? attempt.outcome.exit : undefined;
-    const outcome: Outcome = isUnwanted ? { event: "abort", exit } : attempt.outcome;
+    const isGivenUp = attempt.outcome.event === "abort";
+    const outcome: Outcome = isUnwanted && !isGivenUp ? { event: "abort", exit } : attempt.outcome;
     const row = (() => {
       switch (outcome.event) {
         case "fail":
@@ -123,8 +134,14 @@ export function prepareSettle(connection: Connection) {
           return bury.get(nowMs, errorToText(outcome.error), nowMs, seq, token, holder);
         case "release":
           return release.get(nowMs, seq, token, holder);
-        default:
-          return abort.get(nowMs, nowMs, seq, token, holder);
+        case "snooze":
+          return snooze.get(nowMs, outcome.dueAtMs, seq, token, holder);
+        case "abort": {
+          const error = outcome.error === undefined ? null : errorToText(outcome.error);
+          return abort.get(nowMs, nowMs, error, seq, token, holder);
+        }
+        case "complete":
+          return undefined; // settled with the others
       }
     })();
     if (row === undefined) return false;
@@ -132,11 +149,14 @@ export function prepareSettle(connection: Connection) {
     transaction.count(queue, "leased", -1);
     transaction.count(queue, TRANSITIONS[outcome.event].to as CountedState, 1);
     for (const what of TALLY_OF[outcome.event] ?? []) transaction.tally(what, 1, nowMs);
-    if (outcome.event === "release" || outcome.event === "complete") return true;
+    if (outcome.event === "bury" || outcome.event === "abort") {
+      const job = { seq, traits: row["traits"] as number };
+      ends.onEnd(job, TRANSITIONS[outcome.event].to, nowMs, transaction);
+    }
+    if (!hasAttempt(outcome)) return true;
     const isFailure = outcome.event !== "abort";
-    const error = isFailure
-      ? outcome.error
-      : { code: "cancelled", message: "cancelled while it ran" } as const;
+    const error = outcome.error ??
+      { code: "cancelled", message: "cancelled while it ran" } as const;
     insertAttempt.run(
       seq,
       token,
@@ -189,12 +209,20 @@ export function prepareSettle(connection: Connection) {
           ? holds(completed, attempt)
           : settleOther(attempt, holder, nowMs, transaction);
         if (isSettled && attempt.output !== undefined) keepOutput(attempt, attempt.output);
+        if (isSettled && attempt.outcome.event === "complete" && attempt.outcome.followUps) {
+          addMissing(attempt.outcome.followUps, nowMs, transaction);
+        }
         return isSettled ? "settled" : "lease-lost";
       });
     },
 
     insertAttempt,
   };
+}
+
+/** Whether the attempt has a record of its own: it ended, but not in success. */
+function hasAttempt(outcome: Outcome): outcome is Extract<Outcome, { exit?: unknown }> {
+  return outcome.event === "fail" || outcome.event === "bury" || outcome.event === "abort";
 }
 
 /** Current leases: the token by the job's number. */

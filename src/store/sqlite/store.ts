@@ -11,6 +11,7 @@ import { prepareChange } from "./change.ts";
 import { prepareClaim } from "./claim.ts";
 import { prepareConfig } from "./config.ts";
 import { asStoreError, type Connection, isBusy, openConnection } from "./connection.ts";
+import { prepareEnds } from "./ends.ts";
 import { FileGuard } from "./file_guard.ts";
 import { prepareLanes } from "./lanes.ts";
 import { checkVersion, migrate } from "./migrate.ts";
@@ -92,12 +93,13 @@ function assemble(connection: Connection, path: string): JobStore {
   const file = new FileGuard(path);
   const writer = new Writer(connection, path, file);
   const lanes = prepareLanes(connection);
-  const add = prepareAdd(connection);
+  const ends = prepareEnds(connection);
+  const { add, addMissing } = prepareAdd(connection, ends);
   const claim = prepareClaim(connection, lanes);
-  const { insertAttempt, ...attempts } = prepareSettle(connection);
-  const reap = prepareReap(connection, insertAttempt);
+  const { insertAttempt, ...attempts } = prepareSettle(connection, { ends, addMissing });
+  const reap = prepareReap(connection, { insertAttempt, ends });
   const rebase = prepareRebase(connection);
-  const change = prepareChange(connection);
+  const change = prepareChange(connection, ends);
   const read = prepareRead(connection);
   const stats = prepareStats(connection, lanes);
   const workers = prepareWorkers(connection);
@@ -109,6 +111,7 @@ function assemble(connection: Connection, path: string): JobStore {
   );
   const changes = new ChangeWatch(connection, path);
   writer.onCommit = () => changes.ownCommit();
+  writer.onWake = () => changes.tell();
   let isClosed = false;
 
   const reading = async <T>(work: () => T): Promise<T> => {
@@ -156,8 +159,10 @@ function assemble(connection: Connection, path: string): JobStore {
       write((transaction) =>
         audit.change("requeue", id, change.requeue(id, nowMs, transaction), signed)
       ),
-    remove: (id, signed) =>
-      write((transaction) => audit.change("delete", id, change.remove(id, transaction), signed)),
+    remove: (id, nowMs, signed) =>
+      write((transaction) =>
+        audit.change("delete", id, change.remove(id, nowMs, transaction), signed)
+      ),
     requeueDead: (nowMs, limit, signed) =>
       write((transaction) =>
         audit.bulk("dlq.retry", change.requeueDead(nowMs, limit, transaction), signed)
@@ -170,6 +175,7 @@ function assemble(connection: Connection, path: string): JobStore {
     list: (query) => reading(() => read.list(query)),
     attempts: (seq) => reading(() => read.attempts(seq)),
     output: (query) => reading(() => read.output(query)),
+    dependencies: (seq) => reading(() => read.dependencies(seq)),
     cancelRequests: (holder) => reading(() => read.cancelRequests(holder)),
     stats: (nowMs) => reading(() => stats(nowMs)),
 

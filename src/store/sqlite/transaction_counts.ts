@@ -27,6 +27,8 @@ export interface Transaction {
   tally(what: Tally, jobs: number, nowMs: number): void;
   /** Jobs of all queues that wait for a worker, what this transaction did included. */
   waiting(): number;
+  /** Jobs became due in passing: whoever claims is told after the commit. */
+  wake(): void;
   /** Rows that are written together: before anything of this commit may want to read them. */
   defer(rows: DeferredRows): void;
 }
@@ -50,6 +52,7 @@ export class TransactionCounts implements Transaction {
   readonly #tallies = new Map<number, Map<Tally, number>>();
   readonly #deferred = new Set<DeferredRows>();
   #newestBucket = 0;
+  #isWakeWanted = false;
   /** What {@link waiting} returns, once this transaction has asked; it is asked for every add. */
   #waiting: number | null = null;
 
@@ -85,6 +88,17 @@ export class TransactionCounts implements Transaction {
 
   tally(what: Tally, jobs: number, nowMs: number): void {
     addTo(this.#tallies, Math.floor(nowMs / BUCKET_MS), what, jobs);
+  }
+
+  wake(): void {
+    this.#isWakeWanted = true;
+  }
+
+  /** Whether the transaction that has just been committed wants to wake somebody. */
+  takeWake(): boolean {
+    const isWanted = this.#isWakeWanted;
+    this.#isWakeWanted = false;
+    return isWanted;
   }
 
   defer(rows: DeferredRows): void {

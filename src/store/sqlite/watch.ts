@@ -56,6 +56,11 @@ export class ChangeWatch {
     };
   }
 
+  /** Calls back now, whoever made the change. */
+  tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
   /** To be told of every commit of this process. */
   ownCommit(): void {
     if (this.#poll === undefined) return;
@@ -90,7 +95,7 @@ export class ChangeWatch {
     }
     if (found === this.#version) return;
     this.#version = found;
-    for (const listener of this.#listeners) listener();
+    this.tell();
   };
 
   #watch(): void {

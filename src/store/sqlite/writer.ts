@@ -52,6 +52,8 @@ export class Writer {
 
   /** Called after each commit. */
   onCommit: () => void = () => {};
+  /** Called after a commit that made jobs due in passing. */
+  onWake: () => void = () => {};
 
   constructor(connection: Connection, path: string, file: FileGuard) {
     this.#path = path;
@@ -153,6 +155,7 @@ export class Writer {
     }
     this.onCommit();
     for (let index = 0; index < batch.length; index++) batch[index]!.resolve(results[index]);
+    if (this.#counts.takeWake()) this.onWake();
     return true;
   }
 
@@ -171,6 +174,7 @@ export class Writer {
         this.#counts.write();
         this.#commit.run();
         operation.resolve(result);
+        if (this.#counts.takeWake()) this.onWake();
       } catch (ownError) {
         this.#undo();
         operation.reject(asStoreError(ownError, this.#path));
@@ -180,6 +184,7 @@ export class Writer {
 
   #undo(): void {
     this.#counts.forget();
+    this.#counts.takeWake();
     try {
       this.#rollback.run();
     } catch { /* when the disk is full, SQLite has rolled back by itself */ }

@@ -39,6 +39,10 @@ export function addPromises({ test }: Suite): void {
       startedAtMs: null,
       finishedAtMs: null,
       result: null,
+      options: null,
+      key: null,
+      isDependent: false,
+      hasFiles: false,
     });
     assert.equal(await store.payload(seq), '{"run":"ls"}');
   });
@@ -96,7 +100,7 @@ export function addPromises({ test }: Suite): void {
   test("the place in the order of insertion is never used twice, nor is it after a removal", async (store) => {
     await store.add([newJob({ id: "a" }), newJob({ id: "b" })], T0);
     const { seq } = await find(store, "b");
-    await store.remove("b");
+    await store.remove("b", T0);
     await store.add([newJob({ id: "b" })], T0);
     assert.ok((await find(store, "b")).seq > seq);
   });
@@ -105,7 +109,7 @@ export function addPromises({ test }: Suite): void {
     await store.add([newJob({ id: "a" })], T0);
     await settleOne(store, await claimOne(store), { event: "complete", result: "1" });
     assert.deepEqual(await store.add([newJob({ id: "a" })], T0), { duplicates: ["a"] });
-    await store.remove("a");
+    await store.remove("a", T0);
     assert.deepEqual(await store.add([newJob({ id: "a" })], T0), { duplicates: [] });
   });
 

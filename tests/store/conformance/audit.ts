@@ -25,8 +25,8 @@ export function auditPromises({ test }: Suite): void {
     await store.requeue("a", T0, signed);
     await claimOne(store);
     await store.cancel("a", T0, signed);
-    await store.remove("a", signed);
-    await store.remove("nobody", signed);
+    await store.remove("a", T0, signed);
+    await store.remove("nobody", T0, signed);
     assert.deepEqual(await told(store), [
       entry("cancel", "a"),
       entry("cancel", "a", "refused", "the job is cancelled"),
@@ -39,7 +39,7 @@ export function auditPromises({ test }: Suite): void {
 
   test("a deletion is told although the job is gone", async (store) => {
     await store.add([newJob({ id: "a" })], T0);
-    await store.remove("a", signed);
+    await store.remove("a", T0, signed);
     assert.deepEqual(await told(store), [entry("delete", "a")]);
   });
 

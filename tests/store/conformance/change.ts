@@ -72,7 +72,9 @@ export function changePromises({ test }: Suite): void {
         await INTO[state](store);
         const before = await snapshot(store);
         const old = await find(store, "a");
-        const change = verb === "remove" ? await store.remove("a") : await store[verb]("a", LATER);
+        const change = verb === "remove"
+          ? await store.remove("a", T0)
+          : await store[verb]("a", LATER);
         assert.equal(change.result, result);
         const job = await store.find("a");
         assert.equal(job?.state ?? null, after);
@@ -82,7 +84,7 @@ export function changePromises({ test }: Suite): void {
     }
 
     test(`${verb}() of an unknown job says that it is missing`, async (store) => {
-      const change = verb === "remove" ? store.remove("nobody") : store[verb]("nobody", T0);
+      const change = verb === "remove" ? store.remove("nobody", T0) : store[verb]("nobody", T0);
       assert.deepEqual(await change, { result: "missing" });
     });
   }
@@ -152,7 +154,7 @@ export function changePromises({ test }: Suite): void {
     const job = await claimOne(store);
     const output = [{ stream: "stdout", bytes: bytesOf("x") }] as const;
     await settleOne(store, job, { event: "bury", error: EXIT_ERROR }, { output });
-    await store.remove("a");
+    await store.remove("a", T0);
     assert.deepEqual(await store.attempts(job.seq), []);
     assert.deepEqual(await store.output(job), []);
     assert.notEqual((await store.payload(job.seq)).length, 50_000);

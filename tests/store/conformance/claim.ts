@@ -39,6 +39,8 @@ function leasePromises({ test }: Suite): void {
       attempts: 0,
       maxRetries: 2,
       timeoutMs: 9,
+      options: null,
+      hasFiles: false,
     };
     assert.deepEqual(slots, [{ worker: "w-1", jobs: [leased] }]);
     const stored = await find(store, "a");

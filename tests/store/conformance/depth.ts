@@ -38,7 +38,7 @@ export function depthPromises({ test }: Suite): void {
     assert.equal(await isFull(), true);
     const job = await claimOne(store);
     assert.equal(await isFull(), false);
-    await store.remove("probe");
+    await store.remove("probe", T0);
     await settleOne(store, job, { event: "fail", error: EXIT_ERROR, dueAtMs: T0 });
     assert.equal(await isFull(), true);
     await buryOne(store);

@@ -84,7 +84,7 @@ const LOSSES: Record<string, (store: JobStore, lease: Lease) => Promise<Writer>>
   },
   "a lease whose job was cancelled and removed": async (store, lease) => {
     await settleOne(store, lease, { event: "abort" });
-    await store.remove("fenced");
+    await store.remove("fenced", T0);
     return { lease, holder: HOLDER };
   },
 };

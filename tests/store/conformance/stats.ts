@@ -53,7 +53,7 @@ export function statsPromises({ test }: Suite): void {
     await store.requeue("a", T0);
     await settleOne(store, await claimOne(store), { event: "complete", result: "1" });
     assert.deepEqual(await counted(), ["completed", 1]);
-    await store.remove("a");
+    await store.remove("a", T0);
     assert.deepEqual(await counted(), []);
   });
 
