@@ -237,7 +237,8 @@ function parseId(value: unknown): Parsed<string> {
   };
 }
 
-function parseName(value: unknown): Parsed<string> {
+/** A name of a queue, a kind, a schedule. */
+export function parseName(value: unknown): Parsed<string> {
   if (typeof value === "string" && ID_PATTERN.test(value)) return { value };
   return {
     problem: `expected a name of 1 to ${LIMITS.nameLength} characters of A-Z a-z 0-9 . _ : -, ` +
