@@ -51,7 +51,7 @@ export class Cron {
     }
     this.#isHourly = /^(\*|\*\/1|0-23)$/.test(fields.at(-4)!);
     try {
-      this.#times = new Croner(expression, { timezone: "UTC", paused: true });
+      this.#times = new Croner(expression, { utcOffset: 0, paused: true });
     } catch (error) {
       throw new RangeError((error as Error).message.replace(CRONER_PREFIX, ""));
     }

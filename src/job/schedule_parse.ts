@@ -55,7 +55,10 @@ export function parseNewSchedule(input: unknown, context: ParseContext): ParsedS
   for (const key of Object.keys(fields)) {
     if ((SCHEDULE_FIELDS as readonly string[]).includes(key)) continue;
     const shown = describe(key.slice(0, 80));
-    report(key.slice(0, 80), `there is no field ${shown}; the fields are ${SCHEDULE_FIELDS.join(", ")}`);
+    report(
+      key.slice(0, 80),
+      `there is no field ${shown}; the fields are ${SCHEDULE_FIELDS.join(", ")}`,
+    );
   }
   const name = parseName(fields["name"]);
   if ("problem" in name) report("name", `name: ${name.problem}`);
@@ -94,7 +97,9 @@ function parseTiming(
     return undefined;
   }
   if (every !== undefined) {
-    if (tz !== undefined) report("tz", "tz: an interval (every) has no time zone; only cron has one");
+    if (tz !== undefined) {
+      report("tz", "tz: an interval (every) has no time zone; only cron has one");
+    }
     return parseEvery(every, report);
   }
   const zone = parseZone(tz, report);

@@ -186,6 +186,9 @@ Deno.test("schedule: what never comes, or says nothing of when, is refused", () 
   assert.match(about({ every: "10ms" }), /^\/every .*expected between 1000 ms/);
   assert.match(about({ every: "1h", tz: "UTC" }), /^\/tz .*has no time zone/);
   assert.match(problems({ name: "a", cron: "@daily" }).join(), /^\/job job: missing/);
-  assert.match(problems({ name: "a", cron: "@daily", job: 5 }).join(), /^\/job expected a JSON obj/);
+  assert.match(
+    problems({ name: "a", cron: "@daily", job: 5 }).join(),
+    /^\/job expected a JSON obj/,
+  );
   assert.match(problems(null).join(), /expected a JSON object/);
 });
