@@ -5,11 +5,15 @@ import { FINISHED, fromStates, targetState } from "../guard.ts";
 import type { Change } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import type { EndingJob, Ends } from "./ends.ts";
+import type { Remove } from "./removal.ts";
 import { JOB_COLUMNS, jobFromRow, optionsFromText } from "./rows.ts";
 import { TRAITS } from "./traits.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
 
-export function prepareChange(connection: Connection, ends: Ends) {
+export function prepareChange(
+  connection: Connection,
+  { ends, remove }: { ends: Ends; remove: Remove },
+) {
   const find = connection.prepare(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`);
   const traitsOf = connection.prepare("SELECT traits FROM jobs WHERE seq = ?");
   const cancel = connection.prepare(
@@ -28,7 +32,9 @@ export function prepareChange(connection: Connection, ends: Ends) {
       `WHERE seq = ? AND ${fromStates("requeue")}`,
   );
   const dead = `FROM jobs INDEXED BY jobs_finished WHERE state = 'dead' AND ${FINISHED}`;
-  const selectDead = connection.prepare(`SELECT seq, queue ${dead} ORDER BY seq LIMIT ?`);
+  const selectDead = connection.prepare(
+    `SELECT seq, queue, traits ${dead} ORDER BY seq LIMIT ?`,
+  );
   // Those whose unique key another job has taken meanwhile stay where they are.
   const selectRequeueable = connection.prepare(
     `SELECT seq, queue, options, traits ${dead} AND (traits & ${TRAITS.UNIQUE} = 0 OR NOT EXISTS ` +
@@ -39,32 +45,11 @@ export function prepareChange(connection: Connection, ends: Ends) {
     "INSERT INTO unique_keys (key, seq) VALUES (?, ?) ON CONFLICT DO NOTHING",
   );
   const waitNoMore = connection.prepare("UPDATE dependencies SET is_met = 1 WHERE seq = ?");
-  // What is known of a job besides its row. Files go with their chunks.
-  const removals = [
-    "DELETE FROM jobs WHERE seq = ?",
-    "DELETE FROM payloads WHERE seq = ?",
-    "DELETE FROM attempts WHERE seq = ?",
-    "DELETE FROM output WHERE seq = ?",
-    "DELETE FROM progress WHERE seq = ?",
-  ].map((sql) => connection.prepare(sql));
-  const specialRemovals = [
-    "DELETE FROM dependencies WHERE seq = ?",
-    "DELETE FROM file_chunks WHERE file IN (SELECT id FROM files WHERE seq = ?)",
-    "DELETE FROM files WHERE seq = ?",
-    "DELETE FROM deliveries WHERE seq = ?",
-  ].map((sql) => connection.prepare(sql));
 
   const findJob = (id: string): Job | null => {
     const row = find.get(id);
     return row === undefined ? null : jobFromRow(row);
   };
-
-  function removeRows(seq: number, queue: string, state: CountedState, transaction: Transaction) {
-    const { traits } = traitsOf.get(seq) as { traits: number };
-    for (const removal of removals) removal.run(seq);
-    if (traits !== 0) { for (const removal of specialRemovals) removal.run(seq); }
-    transaction.count(queue, state, -1);
-  }
 
   /** False: another live job has its unique key. */
   function requeueRow(
@@ -119,8 +104,10 @@ export function prepareChange(connection: Connection, ends: Ends) {
       const job = findJob(id);
       if (job === null) return { result: "missing" };
       if (isLeased(job.state)) return { result: "refused", job };
-      if (!isFinished(job.state)) ends.onRemoval(endingJob(job.seq), nowMs, transaction);
-      removeRows(job.seq, job.queue, job.state as CountedState, transaction);
+      const ending = endingJob(job.seq);
+      if (!isFinished(job.state)) ends.onRemoval(ending, nowMs, transaction);
+      const { queue } = job;
+      remove({ ...ending, queue, state: job.state as CountedState }, transaction);
       return { result: "changed", job };
     },
 
@@ -145,8 +132,8 @@ export function prepareChange(connection: Connection, ends: Ends) {
     },
 
     purgeDead(limit: number, transaction: Transaction): number {
-      const rows = selectDead.all(limit) as { seq: number; queue: string }[];
-      for (const { seq, queue } of rows) removeRows(seq, queue, "dead", transaction);
+      const rows = selectDead.all(limit) as { seq: number; queue: string; traits: number }[];
+      for (const row of rows) remove({ ...row, state: "dead" }, transaction);
       return rows.length;
     },
   };

@@ -18,6 +18,7 @@ import { checkVersion, migrate } from "./migrate.ts";
 import { prepareRead } from "./read.ts";
 import { prepareReap } from "./reap.ts";
 import { prepareRebase } from "./rebase.ts";
+import { prepareRemoval } from "./removal.ts";
 import { prepareSettle } from "./settle.ts";
 import { prepareStats } from "./stats.ts";
 import { prepareTokens } from "./tokens.ts";
@@ -99,7 +100,8 @@ function assemble(connection: Connection, path: string): JobStore {
   const { insertAttempt, ...attempts } = prepareSettle(connection, { ends, addMissing });
   const reap = prepareReap(connection, { insertAttempt, ends });
   const rebase = prepareRebase(connection);
-  const change = prepareChange(connection, ends);
+  const remove = prepareRemoval(connection);
+  const change = prepareChange(connection, { ends, remove });
   const read = prepareRead(connection);
   const stats = prepareStats(connection, lanes);
   const workers = prepareWorkers(connection);

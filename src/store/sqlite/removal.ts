@@ -1,0 +1,41 @@
+/**
+ * Deleting a job with everything that is known of it. Owns the list of tables that speak of a job;
+ * does not decide which jobs go.
+ *
+ * Invariant: what it does for one job is small. Files, which may be large, are only given up here;
+ * `prune.ts` erases their bytes piece by piece.
+ */
+import type { Connection } from "./connection.ts";
+import type { CountedState, Transaction } from "./transaction_counts.ts";
+
+export interface RemovedJob {
+  readonly seq: number;
+  readonly queue: string;
+  readonly state: CountedState;
+  /** See `traits.ts`; 0 for plain jobs. */
+  readonly traits: number;
+}
+
+export type Remove = (job: RemovedJob, transaction: Transaction) => void;
+
+export function prepareRemoval(connection: Connection): Remove {
+  const removals = [
+    "DELETE FROM jobs WHERE seq = ?",
+    "DELETE FROM payloads WHERE seq = ?",
+    "DELETE FROM attempts WHERE seq = ?",
+    "DELETE FROM output WHERE seq = ?",
+    "DELETE FROM progress WHERE seq = ?",
+  ].map((sql) => connection.prepare(sql));
+  const specialRemovals = [
+    "DELETE FROM dependencies WHERE seq = ?",
+    // To whoever clears away uploads that never became jobs, this is one of long ago.
+    "UPDATE files SET seq = NULL, created_at = 0 WHERE seq = ?",
+    "DELETE FROM deliveries WHERE seq = ?",
+  ].map((sql) => connection.prepare(sql));
+
+  return ({ seq, queue, state, traits }, transaction) => {
+    for (const removal of removals) removal.run(seq);
+    if (traits !== 0) { for (const removal of specialRemovals) removal.run(seq); }
+    transaction.count(queue, state, -1);
+  };
+}
