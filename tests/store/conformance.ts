@@ -9,6 +9,7 @@ import { changePromises } from "./conformance/change.ts";
 import { claimPromises } from "./conformance/claim.ts";
 import { connectionPromises } from "./conformance/connections.ts";
 import { assertCountsAreRight, type OpenFresh, type Suite } from "./conformance/harness.ts";
+import { filePromises } from "./conformance/files.ts";
 import { leasePromises } from "./conformance/lease.ts";
 import { depthPromises } from "./conformance/depth.ts";
 import { listPromises } from "./conformance/list.ts";
@@ -44,4 +45,5 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   depthPromises(suite);
   tokenPromises(suite);
   auditPromises(suite);
+  filePromises(suite);
 }

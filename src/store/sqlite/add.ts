@@ -5,6 +5,7 @@ import { BulkStatement } from "./bulk.ts";
 import type { Connection, SqlValue } from "./connection.ts";
 import { prepareExtras, type SpecialJob } from "./extras.ts";
 import type { Ends } from "./ends.ts";
+import type { Files } from "./files.ts";
 import type { DeferredRows, Transaction } from "./transaction_counts.ts";
 
 /**
@@ -17,9 +18,9 @@ const NOTHING_WRONG: Addition = { duplicates: [] };
 
 export type Add = ReturnType<typeof prepareAdd>;
 
-export function prepareAdd(connection: Connection, ends: Ends) {
+export function prepareAdd(connection: Connection, special: { ends: Ends; files: Files }) {
   const rows = new JobRows(connection);
-  const extras = prepareExtras(connection, ends);
+  const extras = prepareExtras(connection, special);
   const findIds = connection.prepare(
     "SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?))",
   );

@@ -7,6 +7,7 @@ import { isAllowed, isFinished, type JobState } from "../../job/state.ts";
 import type { Addition, LiveJob } from "../store.ts";
 import type { Connection, SqlValue } from "./connection.ts";
 import { type Ends, type EndState, meets, unmetError } from "./ends.ts";
+import type { Files } from "./files.ts";
 import { TRAITS } from "./traits.ts";
 import type { Transaction } from "./transaction_counts.ts";
 
@@ -19,7 +20,10 @@ interface Checked {
   readonly existing: ReadonlyMap<number, LiveJob>;
 }
 
-export function prepareExtras(connection: Connection, ends: Ends) {
+export function prepareExtras(
+  connection: Connection,
+  { ends, files }: { ends: Ends; files: Files },
+) {
   const findHolder = connection.prepare(
     "SELECT jobs.seq, jobs.id, jobs.state FROM unique_keys JOIN jobs ON jobs.seq = unique_keys.seq " +
       "WHERE unique_keys.key = ?",
@@ -31,7 +35,6 @@ export function prepareExtras(connection: Connection, ends: Ends) {
       "VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
   );
   const takeKey = connection.prepare("INSERT INTO unique_keys (key, seq) VALUES (?, ?)");
-  const attachFile = connection.prepare("UPDATE files SET seq = ? WHERE id = ? AND seq IS NULL");
   const depend = connection.prepare(
     "INSERT INTO dependencies (seq, on_seq, on_id, condition, is_met, run_at) " +
       "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -97,7 +100,7 @@ export function prepareExtras(connection: Connection, ends: Ends) {
       }
       takeKey.run(extras.unique.key, seq);
     }
-    if (extras.fileId !== null) attachFile.run(seq, extras.fileId);
+    if (extras.fileId !== null) files.attachInput(extras.fileId, seq);
   }
 
   /** Once all jobs of the call are there: who waits for whom. */

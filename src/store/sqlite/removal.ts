@@ -3,9 +3,11 @@
  * does not decide which jobs go.
  *
  * Invariant: what it does for one job is small. Files, which may be large, are only given up here;
- * `prune.ts` erases their bytes piece by piece.
+ * `files.ts` sweeps their bytes piece by piece.
  */
 import type { Connection } from "./connection.ts";
+import type { Files } from "./files.ts";
+import { TRAITS } from "./traits.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
 
 export interface RemovedJob {
@@ -18,7 +20,7 @@ export interface RemovedJob {
 
 export type Remove = (job: RemovedJob, transaction: Transaction) => void;
 
-export function prepareRemoval(connection: Connection): Remove {
+export function prepareRemoval(connection: Connection, files: Files): Remove {
   const removals = [
     "DELETE FROM jobs WHERE seq = ?",
     "DELETE FROM payloads WHERE seq = ?",
@@ -28,14 +30,13 @@ export function prepareRemoval(connection: Connection): Remove {
   ].map((sql) => connection.prepare(sql));
   const specialRemovals = [
     "DELETE FROM dependencies WHERE seq = ?",
-    // To whoever clears away uploads that never became jobs, this is one of long ago.
-    "UPDATE files SET seq = NULL, created_at = 0 WHERE seq = ?",
     "DELETE FROM deliveries WHERE seq = ?",
   ].map((sql) => connection.prepare(sql));
 
   return ({ seq, queue, state, traits }, transaction) => {
     for (const removal of removals) removal.run(seq);
     if (traits !== 0) { for (const removal of specialRemovals) removal.run(seq); }
+    if (traits & TRAITS.FILES) files.release(seq);
     transaction.count(queue, state, -1);
   };
 }

@@ -12,7 +12,9 @@ import type { Add } from "./add.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
 import type { Ends } from "./ends.ts";
+import type { Files } from "./files.ts";
 import { errorToText } from "./rows.ts";
+import { TRAITS } from "./traits.ts";
 import type { CountedState, Tally, Transaction } from "./transaction_counts.ts";
 
 /** The leases that are written for; each job is then found by its integer key. */
@@ -31,7 +33,7 @@ const TALLY_OF: Partial<Record<JobEvent, readonly Tally[]>> = {
 
 export function prepareSettle(
   connection: Connection,
-  { ends, addMissing }: { ends: Ends; addMissing: Add["addMissing"] },
+  { ends, files, addMissing }: { ends: Ends; files: Files; addMissing: Add["addMissing"] },
 ) {
   const begin = new BulkStatement(
     connection,
@@ -81,6 +83,19 @@ export function prepareSettle(
     "SELECT 1 FROM jobs WHERE seq = ? AND +lease_token = ? AND +lease_holder = ? " +
       `AND ${fromStates("complete")}`,
   );
+
+  const markFiles = connection.prepare(
+    `UPDATE jobs SET traits = traits | ${TRAITS.FILES} WHERE seq = ?`,
+  );
+
+  function keepArtifacts(
+    { seq, token }: Lease,
+    artifacts: NonNullable<EndedAttempt["artifacts"]>,
+    nowMs: number,
+  ): void {
+    files.attachArtifacts({ seq, token }, artifacts, nowMs);
+    if (artifacts.kept.length + artifacts.dropped.length > 0) markFiles.run(seq);
+  }
 
   function keepOutput({ seq, token }: Lease, chunks: readonly OutputChunk[]): void {
     for (const { stream, bytes } of chunks) insertOutput.run(seq, token, stream, bytes);
@@ -209,6 +224,9 @@ export function prepareSettle(
           ? holds(completed, attempt)
           : settleOther(attempt, holder, nowMs, transaction);
         if (isSettled && attempt.output !== undefined) keepOutput(attempt, attempt.output);
+        if (isSettled && attempt.artifacts !== undefined) {
+          keepArtifacts(attempt, attempt.artifacts, nowMs);
+        }
         if (isSettled && attempt.outcome.event === "complete" && attempt.outcome.followUps) {
           addMissing(attempt.outcome.followUps, nowMs, transaction);
         }

@@ -12,7 +12,9 @@ import { prepareClaim } from "./claim.ts";
 import { prepareConfig } from "./config.ts";
 import { asStoreError, type Connection, isBusy, openConnection } from "./connection.ts";
 import { prepareEnds } from "./ends.ts";
+import { DiskRoom } from "./disk_room.ts";
 import { FileGuard } from "./file_guard.ts";
+import { prepareFiles } from "./files.ts";
 import { prepareLanes } from "./lanes.ts";
 import { checkVersion, migrate } from "./migrate.ts";
 import { prepareRead } from "./read.ts";
@@ -95,12 +97,18 @@ function assemble(connection: Connection, path: string): JobStore {
   const writer = new Writer(connection, path, file);
   const lanes = prepareLanes(connection);
   const ends = prepareEnds(connection);
-  const { add, addMissing } = prepareAdd(connection, ends);
+  const files = prepareFiles(connection);
+  const room = new DiskRoom(path);
+  const { add, addMissing } = prepareAdd(connection, { ends, files });
   const claim = prepareClaim(connection, lanes);
-  const { insertAttempt, ...attempts } = prepareSettle(connection, { ends, addMissing });
+  const { insertAttempt, ...attempts } = prepareSettle(connection, {
+    ends,
+    files,
+    addMissing,
+  });
   const reap = prepareReap(connection, { insertAttempt, ends });
   const rebase = prepareRebase(connection);
-  const remove = prepareRemoval(connection);
+  const remove = prepareRemoval(connection, files);
   const change = prepareChange(connection, { ends, remove });
   const read = prepareRead(connection);
   const stats = prepareStats(connection, lanes);
@@ -180,6 +188,19 @@ function assemble(connection: Connection, path: string): JobStore {
     dependencies: (seq) => reading(() => read.dependencies(seq)),
     cancelRequests: (holder) => reading(() => read.cancelRequests(holder)),
     stats: (nowMs) => reading(() => stats(nowMs)),
+
+    async beginFile(file, nowMs) {
+      room.assertRoomFor(file.expectedBytes);
+      return await write(() => files.begin(file, nowMs));
+    },
+    async appendFile(piece, nowMs) {
+      room.assertRoomFor(piece.bytes.length);
+      return await write(() => files.append(piece, nowMs));
+    },
+    giveUpFile: (file) => write(() => files.giveUp(file)),
+    files: (seq) => reading(() => files.of(seq)),
+    filePiece: (file, n) => reading(() => files.piece(file, n)),
+    sweepFiles: (idleSinceMs) => write(() => files.sweep(idleSinceMs)),
 
     saveWorkers: (records, nowMs) => write(() => workers.save(records, nowMs)),
     removeWorkers: (holder) => write(() => workers.remove(holder)),
