@@ -78,7 +78,9 @@ export interface JobOptions {
   /** Its outcome is posted there. */
   readonly callbackUrl?: string;
   readonly uniqueKey?: string;
+  /** The schedule that added it, and the time for which it did. */
   readonly schedule?: string;
+  readonly scheduledAtMs?: number;
   /** W3C Trace Context of the request that added it. */
   readonly traceparent?: string;
 }

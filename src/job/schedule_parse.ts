@@ -7,14 +7,8 @@ import { Cron, CRON_EXPECTED } from "./cron.ts";
 import { InvalidInputError, type Problem } from "./errors.ts";
 import { type ParseContext, parseName, parseNewJob } from "./parse.ts";
 import { describe, parseChoice, parseDurationField } from "./parse_values.ts";
-import {
-  CATCH_UP,
-  type NewSchedule,
-  nextTime,
-  OVERLAP,
-  SCHEDULE_LIMITS,
-  type Timing,
-} from "./schedule.ts";
+import { CATCH_UP, type NewSchedule, OVERLAP, SCHEDULE_LIMITS, type Timing } from "./schedule.ts";
+import { nextTime } from "./schedule_times.ts";
 import { similarZone, Zone } from "./zone.ts";
 
 /** Every field of a schedule as JSON. */

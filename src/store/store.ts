@@ -23,9 +23,10 @@ import type { BackoffPolicy } from "../job/backoff.ts";
 import type { Outcome } from "../job/outcome.ts";
 import type { Scope } from "../job/scope.ts";
 import type { JobState } from "../job/state.ts";
+import type { ScheduleStore } from "./schedules.ts";
 
 /** Durable storage for jobs. */
-export interface JobStore extends AsyncDisposable {
+export interface JobStore extends ScheduleStore, AsyncDisposable {
   /**
    * Inserts all or none. Ids that exist already are named in `duplicates`, and then nothing is
    * inserted; nor when more than `mostWaiting` jobs would then wait for a worker.
@@ -219,7 +220,13 @@ export type AuditAction =
   | "config.set"
   | "config.unset"
   | "token.create"
-  | "token.revoke";
+  | "token.revoke"
+  | "schedule.add"
+  | "schedule.replace"
+  | "schedule.run"
+  | "schedule.pause"
+  | "schedule.resume"
+  | "schedule.remove";
 
 /** `requested`: a running job was asked to stop; `refused`: its state did not allow the change. */
 export type AuditOutcome = "done" | "requested" | "refused";

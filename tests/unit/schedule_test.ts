@@ -2,13 +2,8 @@
 import assert from "node:assert/strict";
 import { InvalidInputError } from "../../src/job/errors.ts";
 import { parseNewSchedule } from "../../src/job/schedule_parse.ts";
-import {
-  isDecidedByWrongClock,
-  nextTimes,
-  planRun,
-  type Schedule,
-  SCHEDULE_LIMITS,
-} from "../../src/job/schedule.ts";
+import { type Schedule, SCHEDULE_LIMITS } from "../../src/job/schedule.ts";
+import { isDecidedByWrongClock, nextTimes, planRun } from "../../src/job/schedule_times.ts";
 import { PAYLOAD_PARSERS } from "../../src/handlers/registry.ts";
 import { T0 } from "../helpers/jobs.ts";
 

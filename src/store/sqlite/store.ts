@@ -21,6 +21,7 @@ import { prepareRead } from "./read.ts";
 import { prepareReap } from "./reap.ts";
 import { prepareRebase } from "./rebase.ts";
 import { prepareRemoval } from "./removal.ts";
+import { prepareSchedules } from "./schedules.ts";
 import { prepareSettle } from "./settle.ts";
 import { prepareStats } from "./stats.ts";
 import { prepareTokens } from "./tokens.ts";
@@ -110,6 +111,7 @@ function assemble(connection: Connection, path: string): JobStore {
   const rebase = prepareRebase(connection);
   const remove = prepareRemoval(connection, files);
   const change = prepareChange(connection, { ends, remove });
+  const schedules = prepareSchedules(connection, { add });
   const read = prepareRead(connection);
   const stats = prepareStats(connection, lanes);
   const workers = prepareWorkers(connection);
@@ -237,6 +239,45 @@ function assemble(connection: Connection, path: string): JobStore {
       }),
     useTokens: (ids, nowMs) => write(() => tokens.use(ids, nowMs)),
     audit: (query) => reading(() => audit.read(query)),
+
+    addSchedule: (request, signed) =>
+      write(() => {
+        const addition = schedules.add(request);
+        if ("schedule" in addition) {
+          const action = addition.result === "added" ? "schedule.add" : "schedule.replace";
+          audit.record({ action, target: request.schedule.name }, signed);
+        }
+        return addition;
+      }),
+    schedules: () => reading(() => schedules.all()),
+    schedule: (name) => reading(() => schedules.find(name)),
+    dueSchedules: (nowMs) => reading(() => schedules.due(nowMs)),
+    runSchedule: (run, nowMs, signed) =>
+      write((transaction) => {
+        const ran = schedules.run(run, nowMs, transaction);
+        const outcome = ran.result === "ran" ? "done" : "refused";
+        audit.record({ action: "schedule.run", target: run.name, outcome }, signed);
+        return ran;
+      }),
+    moveSchedule: (move, nowMs) => write(() => schedules.move(move, nowMs)),
+    pauseSchedule: (name, nowMs, signed) =>
+      write(() => {
+        const { schedule, isChanged } = schedules.pause(name, nowMs);
+        if (isChanged) audit.record({ action: "schedule.pause", target: name }, signed);
+        return schedule;
+      }),
+    resumeSchedule: (name, times, signed) =>
+      write(() => {
+        const { schedule, isChanged } = schedules.resume(name, times);
+        if (isChanged) audit.record({ action: "schedule.resume", target: name }, signed);
+        return schedule;
+      }),
+    removeSchedule: (name, signed) =>
+      write(() => {
+        const schedule = schedules.remove(name);
+        if (schedule !== null) audit.record({ action: "schedule.remove", target: name }, signed);
+        return schedule;
+      }),
 
     probe: () => write(() => void probe.run()),
 
