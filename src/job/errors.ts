@@ -59,6 +59,13 @@ export class JobNotFoundError extends QueueError {
   }
 }
 
+/** No schedule has this name. */
+export class ScheduleNotFoundError extends QueueError {
+  constructor(name: string) {
+    super("not-found", `there is no schedule with the name ${JSON.stringify(name.slice(0, 80))}`);
+  }
+}
+
 /** The request contradicts what is stored: an id in use, a state that does not allow it. */
 export class ConflictError extends QueueError {
   constructor(message: string) {

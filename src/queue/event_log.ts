@@ -47,7 +47,7 @@ export function logEvents(
   };
 
   const subscription = events.subscribe((event) => {
-    if (event.type === "work.expected") return;
+    if (event.type === "work.expected" || event.type === "schedules.changed") return;
     const budget = budgetOf(event.type, "state" in event ? event.state : undefined);
     if (budget.written >= LINES_PER_SECOND) {
       budget.suppressed++;
@@ -69,11 +69,11 @@ export function logEvents(
 
 /** How serious an event is, and the facts that its line tells. */
 export function describeEvent(
-  event: Exclude<QueueEvent, { type: "work.expected" }>,
+  event: Exclude<QueueEvent, { type: "work.expected" | "schedules.changed" }>,
 ): { level: LogLevel; fields: LogFields } {
   switch (event.type) {
     case "job.added":
-      return { level: "info", fields: jobFields(event) };
+      return { level: "info", fields: { ...jobFields(event), schedule: event.schedule } };
     case "job.started":
       return {
         level: "info",
@@ -120,6 +120,19 @@ export function describeEvent(
           pause_ms: event.pauseMs,
         },
       };
+    case "schedule.missed":
+      return {
+        level: "warn",
+        fields: {
+          schedule: event.schedule,
+          since: isoTime(event.sinceMs) ?? undefined,
+          jobs: event.jobs,
+        },
+      };
+    case "schedule.overlapped":
+      return { level: "warn", fields: { schedule: event.schedule, running: event.jobId } };
+    case "schedule.failed":
+      return { level: "error", fields: { schedule: event.schedule, message: event.message } };
     case "clock.set":
       return { level: "warn", fields: { by_ms: event.byMs } };
     case "store.unavailable":

@@ -14,7 +14,8 @@ interface JobFacts {
 export type QueueEvent =
   /** Jobs are about to become due: whoever claims should look. Perhaps for nothing. */
   | { readonly type: "work.expected" }
-  | ({ readonly type: "job.added" } & JobFacts)
+  /** Jobs of schedules name theirs. */
+  | ({ readonly type: "job.added"; readonly schedule?: string } & JobFacts)
   | ({
     readonly type: "job.started";
     readonly worker: string;
@@ -51,6 +52,18 @@ export type QueueEvent =
     readonly message: string;
     readonly pauseMs: number;
   }
+  /** A schedule was made, replaced or resumed by this process. */
+  | { readonly type: "schedules.changed" }
+  /** Times of a schedule passed while nothing ran; so many jobs make up for them. */
+  | {
+    readonly type: "schedule.missed";
+    readonly schedule: string;
+    readonly sinceMs: number;
+    readonly jobs: number;
+  }
+  /** A schedule's time has come, but the job before is not finished. */
+  | { readonly type: "schedule.overlapped"; readonly schedule: string; readonly jobId: string }
+  | { readonly type: "schedule.failed"; readonly schedule: string; readonly message: string }
   /** The machine's clock was set: forward where the number is positive. */
   | { readonly type: "clock.set"; readonly byMs: number }
   | { readonly type: "store.unavailable"; readonly message: string }

@@ -100,9 +100,9 @@ export class Queue {
    * {@link QueueFullError} when too many jobs wait.
    */
   async add(input: unknown): Promise<Added> {
-    const context = this.#parseContext();
+    const context = this.parseContext();
     const job = parseNewJob(input, context);
-    const adding = this.store.add([job], context.nowMs, this.#limits);
+    const adding = this.store.add([job], context.nowMs, this);
     // At once, not afterwards: a worker that is free claims the job in the commit that adds it.
     this.events.emit({ type: "work.expected" });
     const addition = await adding;
@@ -116,7 +116,7 @@ export class Queue {
   /** What is wrong with the input of a job, which is not added. */
   check(input: unknown): readonly Problem[] {
     try {
-      parseNewJob(input, this.#parseContext());
+      parseNewJob(input, this.parseContext());
       return [];
     } catch (error) {
       if (error instanceof InvalidInputError) return error.problems;
@@ -126,9 +126,9 @@ export class Queue {
 
   /** Adds all or none; returns their ids in order. Throws as {@link Queue.add} does. */
   async addAll(inputs: readonly unknown[]): Promise<string[]> {
-    const context = this.#parseContext();
+    const context = this.parseContext();
     const jobs = parseNewJobs(inputs, context);
-    const adding = this.store.add(jobs, context.nowMs, this.#limits);
+    const adding = this.store.add(jobs, context.nowMs, this);
     this.events.emit({ type: "work.expected" });
     const addition = await adding;
     this.#assertAdded(addition, jobs.length);
@@ -257,8 +257,9 @@ export class Queue {
     return (await this.store.workers()).filter((worker) => worker.heartbeatAtMs >= sinceMs);
   }
 
-  get #limits(): { mostWaiting: number | null } {
-    return { mostWaiting: this.#options.maxDepth ?? null };
+  /** How many jobs may wait for a worker; null: any number. */
+  get mostWaiting(): number | null {
+    return this.#options.maxDepth ?? null;
   }
 
   #assertAdded({ duplicates, missing = [], taken = [], waiting }: Addition, jobs: number): void {
@@ -278,7 +279,8 @@ export class Queue {
     );
   }
 
-  #parseContext(): ParseContext {
+  /** What a job's input is read with, as of now. */
+  parseContext(): ParseContext {
     const { clock, newId, maxRetries, timeoutMs, kinds, cwd } = this.#options;
     return { nowMs: clock(), newId, maxRetries, timeoutMs, kinds, cwd };
   }

@@ -12,6 +12,7 @@ export type Json = Record<string, unknown>;
 
 /** The answer to "how is my job": everything but its input and results. */
 export function statusView(job: Job): Json {
+  const { schedule, scheduledAtMs = null } = job.options ?? {};
   return {
     job_id: job.id,
     status: HTTP_STATUS_OF[job.state],
@@ -29,6 +30,7 @@ export function statusView(job: Job): Json {
     started_at: isoTime(job.startedAtMs),
     finished_at: isoTime(job.finishedAtMs),
     error: job.lastError?.message ?? null,
+    ...(schedule === undefined ? {} : { schedule, scheduled_for: isoTime(scheduledAtMs) }),
   };
 }
 

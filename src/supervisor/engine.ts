@@ -17,6 +17,7 @@ import { killGroup, killMarked } from "../lib/kill.ts";
 import { processStart, thisHost } from "../lib/process_identity.ts";
 import { Duty } from "../maintenance/duty.ts";
 import { createReaper } from "../maintenance/reaper.ts";
+import { Scheduler } from "../maintenance/scheduler.ts";
 import type { QueueEvent } from "../queue/events.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { WorkerRecord } from "../store/store.ts";
@@ -74,6 +75,7 @@ class RunningEngine implements Engine {
   readonly #guardian: Guardian;
   readonly #heartbeat: Duty;
   readonly #reaper: Duty;
+  readonly #scheduler: Scheduler;
   readonly #subscriptions: Disposable[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
   readonly #record: Pick<WorkerRecord, "holder" | "pid" | "host" | "processStart" | "role">;
@@ -133,6 +135,7 @@ class RunningEngine implements Engine {
       backoff,
       onError,
     });
+    this.#scheduler = new Scheduler({ queue, onError });
   }
 
   async start(): Promise<void> {
@@ -150,12 +153,14 @@ class RunningEngine implements Engine {
     for (const slot of this.#slots) this.#startSlot(slot);
     this.#heartbeat.start();
     this.#reaper.start();
+    this.#scheduler.start();
   }
 
   async drain(): Promise<void> {
     if (this.isDraining) return await this.#stopping ?? undefined;
     this.isDraining = true;
     this.#dispatcher.stop();
+    this.#scheduler.stop();
     await this.#saveWorkers().catch(() => {});
     await this.#idleWithin(this.#options.settings["shutdown-timeout"]);
     if (this.#stopping !== null) return await this.#stopping;
@@ -183,7 +188,7 @@ class RunningEngine implements Engine {
     }
     this.#whenIdle?.();
     await within(this.#dispatcher.settled(), SETTLE_PATIENCE_MS);
-    await Promise.all([this.#heartbeat.stop(), this.#reaper.stop()]);
+    await Promise.all([this.#heartbeat.stop(), this.#reaper.stop(), this.#scheduler.stop()]);
     await this.#options.queue.store.removeWorkers(this.holder).catch(() => {});
     // A thread that was cut off may have started a command after its jobs were killed.
     if (wasCutOff) this.#guardian.sweep();
