@@ -20,6 +20,7 @@ import type {
   Payload,
 } from "../job/job.ts";
 import type { BackoffPolicy } from "../job/backoff.ts";
+import type { LimitsChange, QueueLimits } from "../job/limits.ts";
 import type { Outcome } from "../job/outcome.ts";
 import type { Scope } from "../job/scope.ts";
 import type { JobState } from "../job/state.ts";
@@ -132,6 +133,17 @@ export interface JobStore extends ScheduleStore, AsyncDisposable {
 
   stats(nowMs: number): Promise<Stats>;
 
+  /**
+   * Says something of a queue, which need not have jobs. Claims of all processes obey it from then
+   * on; what runs goes on. Returns all that is said of it then.
+   */
+  changeQueue(
+    queue: string,
+    change: QueueChange,
+    nowMs: number,
+    signed?: Signature,
+  ): Promise<QueueRules>;
+
   /** Writes down, or refreshes, what this process says of its workers. */
   saveWorkers(workers: readonly WorkerRecord[], nowMs: number): Promise<void>;
   /** Forgets the workers of a process. */
@@ -219,6 +231,9 @@ export type AuditAction =
   | "dlq.purge"
   | "config.set"
   | "config.unset"
+  | "queue.pause"
+  | "queue.resume"
+  | "queue.set"
   | "token.create"
   | "token.revoke"
   | "schedule.add"
@@ -237,7 +252,7 @@ export interface AuditEntry {
   readonly atMs: number;
   readonly by: string;
   readonly action: AuditAction;
-  /** A job's id, a setting's name, a token's id and name, or how many jobs. */
+  /** A job's id, a queue's or a setting's name, a token's id and name, or how many jobs. */
   readonly target: string;
   readonly outcome: AuditOutcome;
   readonly detail: string | null;
@@ -321,6 +336,11 @@ export interface ClaimRequest {
   readonly chunk: Readonly<Record<string, number>>;
   /** Stops filling a slot once its payloads reach this many bytes. */
   readonly chunkBytes: number;
+  /**
+   * The kinds that this process runs; jobs of others are passed over, at no cost however many they
+   * are. Missing: it runs all.
+   */
+  readonly kinds?: readonly string[];
 }
 
 /** Jobs for one free worker. */
@@ -333,7 +353,12 @@ export interface Claim {
   readonly slots: readonly SlotJobs[];
   /** True when due jobs may be left: claim again as soon as a worker is free. */
   readonly isMoreDue: boolean;
-  /** When the next waiting job falls due; null: none waits. */
+  /**
+   * True when due jobs may be left that must not start before a running one ends: claim again when
+   * one does.
+   */
+  readonly isHeldBack: boolean;
+  /** When the next waiting job falls due, or a rate limit lets one start; null: none waits. */
   readonly nextDueAtMs: number | null;
 }
 
@@ -415,6 +440,17 @@ export interface StoredChunk extends OutputChunk {
   readonly chunk: number;
 }
 
+/** What is said of a queue. */
+export interface QueueRules extends QueueLimits {
+  /** Since when its jobs are not claimed; null: they are. */
+  readonly pausedAtMs: number | null;
+}
+
+/** What it leaves out stays as it is. */
+export interface QueueChange extends LimitsChange {
+  readonly isPaused?: boolean;
+}
+
 /** Numbers of jobs by state. */
 export type StateCounts = Record<JobState, number>;
 
@@ -429,9 +465,13 @@ export interface Stats {
   readonly oldestReadyAtMs: number | null;
 }
 
+/** Queues that hold jobs or of which something was said. */
 export interface QueueStats {
   readonly queue: string;
   readonly counts: StateCounts;
+  readonly rules: QueueRules;
+  /** As in {@link Stats}, of this queue. */
+  readonly oldestReadyAtMs: number | null;
 }
 
 export interface Throughput {

@@ -56,6 +56,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   /** Whether due jobs may be there. */
   #mayBeDue = true;
+  /** Whether due jobs wait for the end of a running one, because of the limits of their queue. */
+  #isHeldBack = false;
   #isClaiming = false;
   #isStopped = false;
   #nextDueAtMs: number | null = null;
@@ -121,6 +123,7 @@ export class Dispatcher {
         };
       });
       this.#storeAnswered();
+      this.#isHeldBack = claim.isHeldBack;
       if (claim.isMoreDue) this.#mayBeDue = true;
       else if (this.#isTrivial(claim)) this.#restUntilMs = performance.now() + TRIVIAL_REST_MS;
       for (const { worker, jobs } of claim.slots) this.#give(worker, jobs);
@@ -207,24 +210,30 @@ export class Dispatcher {
   #settleAll(slot: Slot, batch: readonly Ended[]): void {
     if (batch.length === 0) return;
     for (const one of batch) this.#unsettled.add(one);
+    // The claim comes last in the commit that ends these, so it finds the places they leave.
+    if (this.#isHeldBack) this.#mayBeDue = true;
     const settling = this.#settle(slot, batch).finally(() => this.#settling.delete(settling));
     this.#settling.add(settling);
   }
 
   async #settle(slot: Slot, batch: readonly Ended[]): Promise<void> {
     const { store, holder, clock, events } = this.#options;
+    let isLate = false;
     while (true) {
       try {
         const settled = await store.settle(batch, holder, clock());
         this.#storeAnswered();
+        if (isLate && this.#isHeldBack) this.#mayBeDue = true;
         for (const [index, one] of batch.entries()) {
           this.#unsettled.delete(one);
           if (settled[index] === "settled") this.#announce(one);
           else events.emit({ type: "lease.lost", jobId: one.job.id, worker: slot.label });
         }
+        if (isLate) this.tryClaim();
         return;
       } catch (error) {
         this.#storeFailed(error);
+        isLate = true;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }

@@ -1,34 +1,57 @@
 /**
- * Claiming: leases the jobs that are due, in order, for the workers that are free. One immediate
- * transaction; finds jobs through the partial index of runnable ones only.
+ * Claiming: leases the jobs that are due, in order, for the workers that are free, within what was
+ * said of their queues. One immediate transaction, so that limits hold over all processes; finds jobs
+ * through the partial indexes of runnable ones only.
+ *
+ * Invariant: a claim that finds nothing it may lease says `isMoreDue: false`; whoever asks again
+ * without being woken would ask in vain.
  */
 import type { LeasedJob, Payload } from "../../job/job.ts";
+import { startsLeft } from "../../job/rate.ts";
 import type { JobState } from "../../job/state.ts";
-import { fromStates, RUNNABLE, targetState } from "../guard.ts";
+import { fromStates, targetState } from "../guard.ts";
 import type { Claim, ClaimRequest } from "../store.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
-import type { Lanes } from "./lanes.ts";
+import { JobStream, merge } from "./job_stream.ts";
+import { type DueKey, OF_KEY, prepareKeys } from "./keys.ts";
+import { IN_LANE, type Lanes, type Level } from "./lanes.ts";
+import { type CountedRules, prepareLimits } from "./limits.ts";
+import { Packing } from "./packing.ts";
 import { optionsFromText } from "./rows.ts";
 import { TRAITS } from "./traits.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
 
-/** So many queues are looked at in one claim; the next claim goes on where this one ended. */
-const QUEUES_PER_CLAIM = 64;
+/** So many queues take turns; then come others, should workers still be free. */
+const QUEUES_AT_ONCE = 64;
+
+/** Queues, and steps from key to key, that one claim takes; the next one goes on from there. */
+const MOST_QUEUES = 1_024;
+const MOST_STEPS = 2_048;
+
+/** When the next claim follows, after one that has looked so far in vain. */
+const GO_ON_AFTER_MS = 50;
 
 /** Rows read at once. */
 const PAGE = 256;
 
-const EMPTY: Claim = { slots: [], isMoreDue: false, nextDueAtMs: null };
+/** Of one key, after its first job. */
+const KEY_PAGE = 16;
+
+const EMPTY: Claim = { slots: [], isMoreDue: false, isHeldBack: false, nextDueAtMs: null };
+
+const COLUMNS = "seq, id, queue, kind, state, run_at, attempts, max_retries, timeout_ms, " +
+  "lease_token, options, traits, payload";
+
+const IN_ORDER = "AND run_at <= ? AND (run_at, seq) > (?, ?) ORDER BY run_at, seq LIMIT ?";
 
 export function prepareClaim(connection: Connection, lanes: Lanes) {
+  const keys = prepareKeys(connection);
+  const limits = prepareLimits(connection);
   // Range scan of jobs_runnable: one lane, in order.
-  const selectDue = connection.prepare(
-    "SELECT seq, id, queue, kind, state, run_at, attempts, max_retries, timeout_ms, " +
-      `lease_token, options, traits, payload FROM jobs INDEXED BY jobs_runnable WHERE ${RUNNABLE} ` +
-      "AND queue = ? AND priority = ? AND run_at <= ? AND (run_at, seq) > (?, ?) " +
-      "ORDER BY run_at, seq LIMIT ?",
-  );
+  const selectDue = connection.prepare(`SELECT ${COLUMNS} ${IN_LANE} ${IN_ORDER}`);
+  // Range scan of jobs_keyed: one key and kind, in order.
+  const selectDueOfKey = connection.prepare(`SELECT ${COLUMNS} ${OF_KEY} ${IN_ORDER}`);
   const lease = new BulkStatement(
     connection,
     1,
@@ -41,67 +64,199 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
   let lastQueue = "";
   let isLastChunked = false;
 
-  /** Due jobs of a queue, in the order of the contract. */
-  function* dueJobs(queue: string, nowMs: number, findings: Findings): Generator<Row> {
-    for (const priority of lanes.priorities(queue)) {
-      let runAt = -1;
-      let seq = -1;
-      while (true) {
-        // Where jobs were large, a free worker takes one: reading a page of them would be waste.
-        const limit = isLastChunked ? PAGE : findings.freeSlots;
-        const rows = selectDue.all(queue, priority, nowMs, runAt, seq, limit);
-        yield* rows;
-        if (rows.length < limit) break;
-        ({ run_at: runAt, seq } = rows.at(-1) as { run_at: number; seq: number });
+  /** Due jobs of a queue, in the order of the contract, as many as its rules allow now. */
+  function* dueJobs(source: Source, search: Search): Generator<Row> {
+    for (const level of lanes.levels(source.queue)) {
+      const plainKinds = search.wanted(level.plainKinds);
+      const keyedKinds = search.wanted(level.keyedKinds);
+      const rows = keyedKinds.length > 0
+        ? fairJobs(source, { ...level, plainKinds, keyedKinds }, search)
+        : plainJobs(source.queue, level.priority, plainKinds, search);
+      for (const row of rows) {
+        if (source.isUsedUp) return;
+        yield row;
       }
-      const nextDueAtMs = lanes.nextRunAt(queue, priority, nowMs);
-      findings.nextDueAtMs = earlier(findings.nextDueAtMs, nextDueAtMs);
+      const { queue } = source;
+      const { priority } = level;
+      for (const kind of plainKinds) {
+        search.expect(lanes.nextRunAt({ queue, isKeyed: false, priority, kind }, search.nowMs));
+      }
+      for (const kind of keyedKinds) {
+        search.expect(lanes.nextRunAt({ queue, isKeyed: true, priority, kind }, search.nowMs));
+      }
     }
   }
 
+  /** Jobs without a key, of one priority. */
+  function plainJobs(queue: string, priority: number, kinds: readonly string[], search: Search) {
+    return merge(kinds.map((kind) =>
+      new JobStream(
+        (runAt, seq, limit) =>
+          selectDue.all(queue, 1, priority, kind, search.nowMs, runAt, seq, limit),
+        // Where jobs were large, a free worker takes one: reading a page of them would be waste.
+        () => isLastChunked ? PAGE : search.freeSlots,
+      )
+    ));
+  }
+
+  /** Jobs of one priority in a queue where some have a key: from each key one, in turn. */
+  function* fairJobs(source: Source, level: Level, search: Search): Generator<Row> {
+    const { queue } = source;
+    const { priority, plainKinds, keyedKinds: kinds } = level;
+    const { nowMs, steps } = search;
+    const held = (key: string | null) => {
+      if (source.hasRoomFor(key)) return false;
+      search.isHeldBack = true;
+      return true;
+    };
+    const rowsOf = ({ key, kinds }: DueKey): Generator<Row> =>
+      key === null ? plainJobs(queue, priority, kinds, search) : merge(kinds.map((kind) => {
+        let pages = 0;
+        return new JobStream(
+          (runAt, seq, limit) =>
+            selectDueOfKey.all(queue, priority, key, kind, nowMs, runAt, seq, limit),
+          () => pages++ === 0 ? 1 : KEY_PAGE,
+        );
+      }));
+    // The first round finds the keys; the others go through those that had a job in it.
+    const found: { key: string | null; rows: Generator<Row> }[] = [];
+    for (const due of keys.inTurn({ queue, priority, kinds, nowMs }, plainKinds, steps)) {
+      if (due.kinds.length === 0 || held(due.key)) continue;
+      const rows = rowsOf(due);
+      const { value: row } = rows.next();
+      if (!row) continue;
+      source.turn = { priority, key: due.key };
+      yield row;
+      found.push({ key: due.key, rows });
+    }
+    for (let left = found; left.length > 0;) {
+      const more: typeof found = [];
+      for (const { key, rows } of left) {
+        if (held(key)) continue;
+        const { value: row } = rows.next();
+        if (!row) continue;
+        source.turn = { priority, key };
+        yield row;
+        more.push({ key, rows });
+      }
+      left = more;
+    }
+  }
+
+  /** Where a queue's jobs come from; null: none of them may start now. */
+  function openSource(
+    queue: string,
+    { rules, search, transaction }: {
+      rules: CountedRules | undefined;
+      search: Search;
+      transaction: Transaction;
+    },
+  ): Source | null {
+    if (rules === undefined) return new Source(queue);
+    if (rules.pausedAtMs !== null) return null;
+    let [byRunning, byRate] = [Infinity, Infinity];
+    if (rules.maxRunning !== null) {
+      byRunning = rules.maxRunning - transaction.leased(queue);
+      if (byRunning <= 0) {
+        search.isHeldBack = true;
+        return null;
+      }
+    }
+    if (rules.rate !== null) {
+      const { left, nextAtMs } = startsLeft(rules.rate, rules.starts, search.nowMs);
+      search.expect(nextAtMs);
+      if (left === 0) return null;
+      byRate = left;
+    }
+    const running = rules.keyMaxRunning === null ? null : keys.running(queue);
+    return new Source(queue, { rules, byRunning, byRate, running });
+  }
+
+  /** After the claim: what counts from now on, and when those that were held back may start. */
+  function closeSource({ queue, rules, taken, byRunning, byRate }: Source, search: Search): void {
+    if (rules === null || taken === 0) return;
+    if (taken >= byRunning) search.isHeldBack = true;
+    if (rules.rate === null) return;
+    const { rate } = rules;
+    const starts = limits.count(queue, { ...rules, rate }, search.nowMs, taken);
+    if (taken >= byRate) search.expect(startsLeft(rate, starts, search.nowMs).nextAtMs);
+  }
+
   return (request: ClaimRequest, transaction: Transaction): Claim => {
-    const { nowMs, holder } = request;
     if (request.slots.length === 0) return EMPTY;
-    const queues = lanes.queues(lastQueue, QUEUES_PER_CLAIM);
-    const findings: Findings = { nextDueAtMs: null, freeSlots: request.slots.length };
+    const search = new Search(request);
     const packing = new Packing(request);
-    const sources = queues.map((queue) => ({ queue, rows: dueJobs(queue, nowMs, findings) }));
-    // In turn: from each queue a slot's worth, until the slots or the jobs are used up.
+    const rulesOf = limits.all();
+    const queues = lanes.queues(lastQueue);
     let isMoreDue = false;
-    while (sources.length > 0 && !isMoreDue) {
-      for (let index = 0; index < sources.length && !isMoreDue; index++) {
-        const { queue, rows } = sources[index]!;
-        const slotsBefore = packing.slotsBegun;
-        while (true) {
-          const { value: row, done } = rows.next();
-          if (done) {
-            sources.splice(index--, 1);
-            break;
+
+    /** In turn: from each queue a slot's worth, until the slots or the jobs are used up. */
+    function takeFrom(all: readonly Source[]): void {
+      const sources = all.map((source) => ({ source, rows: dueJobs(source, search) }));
+      while (sources.length > 0 && !isMoreDue) {
+        for (let index = 0; index < sources.length && !isMoreDue; index++) {
+          const { source, rows } = sources[index]!;
+          const { queue } = source;
+          const slotsBefore = packing.slotsBegun;
+          while (true) {
+            const { value: row, done } = rows.next();
+            if (done) {
+              sources.splice(index--, 1);
+              break;
+            }
+            if (!packing.hasRoomFor(row["kind"] as string, row["attempts"] as number)) {
+              isMoreDue = true;
+              break;
+            }
+            packing.put(leasedJob(row));
+            const from = (row["state"] as JobState) as CountedState;
+            transaction.count(queue, from, -1);
+            transaction.count(queue, "leased", 1);
+            lastQueue = queue;
+            search.freeSlots = packing.slotsFree;
+            source.took();
+            if (source.turn !== null) {
+              keys.hadTurn(queue, source.turn.priority, source.turn.key);
+            }
+            if (sources.length > 1 && packing.slotsBegun > slotsBefore && packing.isSlotFull) break;
           }
-          if (!packing.hasRoomFor(row["kind"] as string, row["attempts"] as number)) {
-            isMoreDue = true;
-            break;
-          }
-          packing.put(leasedJob(row));
-          const from = (row["state"] as JobState) as CountedState;
-          transaction.count(queue, from, -1);
-          transaction.count(queue, "leased", 1);
-          lastQueue = queue;
-          findings.freeSlots = packing.slotsFree;
-          if (sources.length > 1 && packing.slotsBegun > slotsBefore && packing.isSlotFull) break;
         }
       }
     }
+
+    let looked = 0;
+    let areQueuesLeft = true;
+    while (areQueuesLeft && !isMoreDue && looked < MOST_QUEUES) {
+      const sources: Source[] = [];
+      let lastLooked = lastQueue;
+      for (let count = 0; count < QUEUES_AT_ONCE; count++) {
+        const { value: queue, done } = queues.next();
+        if (done) {
+          areQueuesLeft = false;
+          break;
+        }
+        looked++;
+        lastLooked = queue;
+        const source = openSource(queue, { rules: rulesOf.get(queue), search, transaction });
+        if (source !== null) sources.push(source);
+      }
+      takeFrom(sources);
+      for (const source of sources) closeSource(source, search);
+      if (!isMoreDue && looked >= MOST_QUEUES) lastQueue = lastLooked;
+    }
+    const { holder, nowMs, leaseExpiresAtMs } = request;
     for (const { worker, jobs } of packing.slots) {
-      const before = [holder, worker, request.leaseExpiresAtMs, nowMs, nowMs];
+      const before = [holder, worker, leaseExpiresAtMs, nowMs, nowMs];
       lease.all(jobs.map((job) => [job.seq]), { before });
     }
     isLastChunked = packing.isAnyChunked;
-    return {
-      slots: packing.slots,
-      isMoreDue: isMoreDue || queues.length === QUEUES_PER_CLAIM,
-      nextDueAtMs: findings.nextDueAtMs,
-    };
+    // There was more to look through than one claim takes. Where it has found something, others will
+    // follow at once; else later, because nobody knows whether there is anything to be found.
+    const isCutShort = search.steps.left <= 0 || (areQueuesLeft && looked >= MOST_QUEUES);
+    if (isCutShort && packing.slots.length > 0) isMoreDue = true;
+    else if (isCutShort) search.expect(nowMs + GO_ON_AFTER_MS);
+    const { isHeldBack, nextDueAtMs } = search;
+    return { slots: packing.slots, isMoreDue, isHeldBack, nextDueAtMs };
   };
 
   function leasedJob(row: Row): LeasedJob {
@@ -122,63 +277,79 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
   }
 }
 
-interface Findings {
-  nextDueAtMs: number | null;
+/** What one claim looks for, and what it has learnt on the way. */
+class Search {
+  readonly nowMs: number;
+  readonly steps = { left: MOST_STEPS };
   freeSlots: number;
-}
+  /** Due jobs must wait until a running one ends. */
+  isHeldBack = false;
+  nextDueAtMs: number | null = null;
+  readonly #kinds: ReadonlySet<string> | null;
 
-/**
- * Deals jobs to free workers: each gets one job, or several where the kind allows it. A job that
- * has failed before goes alone, so that one that kills its worker takes no other with it.
- */
-class Packing {
-  readonly slots: { worker: string; jobs: LeasedJob[] }[] = [];
-  isAnyChunked = false;
-  readonly #request: ClaimRequest;
-  #room = 0;
-  #bytes = 0;
-
-  constructor(request: ClaimRequest) {
-    this.#request = request;
+  constructor({ nowMs, slots, kinds }: ClaimRequest) {
+    this.nowMs = nowMs;
+    this.freeSlots = slots.length;
+    this.#kinds = kinds === undefined ? null : new Set(kinds);
   }
 
-  get slotsBegun(): number {
-    return this.slots.length;
+  /** Those of the kinds that this process runs. */
+  wanted(kinds: readonly string[]): readonly string[] {
+    return this.#kinds === null ? kinds : kinds.filter((kind) => this.#kinds!.has(kind));
   }
 
-  get slotsFree(): number {
-    return Math.max(1, this.#request.slots.length - this.slots.length);
-  }
-
-  get isSlotFull(): boolean {
-    return this.#room === 0;
-  }
-
-  hasRoomFor(kind: string, attempts: number): boolean {
-    return this.slots.length < this.#request.slots.length ||
-      this.#share(kind, attempts) <= this.#room;
-  }
-
-  put(job: LeasedJob): void {
-    const share = this.#share(job.kind, job.attempts);
-    if (share > this.#room) {
-      this.slots.push({ worker: this.#request.slots[this.slots.length]!, jobs: [] });
-      this.#room = 1;
-      this.#bytes = 0;
-    }
-    this.slots.at(-1)!.jobs.push(job);
-    this.#room -= share;
-    if (share < 1) this.isAnyChunked = true;
-    this.#bytes += typeof job.payload === "string" ? job.payload.length : job.payload.byteLength;
-    if (this.#bytes >= this.#request.chunkBytes || this.#room < 1e-9) this.#room = 0;
-  }
-
-  #share(kind: string, attempts: number): number {
-    return attempts > 0 ? 1 : 1 / (this.#request.chunk[kind] ?? 1);
+  /** At this time it may be worth to look again. */
+  expect(atMs: number | null): void {
+    if (atMs !== null) this.nextDueAtMs = Math.min(this.nextDueAtMs ?? atMs, atMs);
   }
 }
 
-function earlier(one: number | null, other: number | null): number | null {
-  if (one === null || other === null) return one ?? other;
-  return Math.min(one, other);
+interface Allowance {
+  readonly rules: CountedRules;
+  /** How many more jobs may run at once. */
+  readonly byRunning: number;
+  /** How many more may start now. */
+  readonly byRate: number;
+  /** How many jobs of each key run; null: that does not matter. */
+  readonly running: Map<string, number> | null;
+}
+
+/** A queue in a claim: what its rules leave, and what was taken of that. */
+class Source {
+  readonly queue: string;
+  readonly rules: CountedRules | null;
+  readonly byRunning: number;
+  readonly byRate: number;
+  taken = 0;
+  /** Whose job was found last, where keys take turns. */
+  turn: { readonly priority: number; readonly key: string | null } | null = null;
+  readonly #most: number;
+  readonly #running: Map<string, number> | null;
+
+  constructor(queue: string, allowance?: Allowance) {
+    this.queue = queue;
+    this.rules = allowance?.rules ?? null;
+    this.byRunning = allowance?.byRunning ?? Infinity;
+    this.byRate = allowance?.byRate ?? Infinity;
+    this.#most = Math.min(this.byRunning, this.byRate);
+    this.#running = allowance?.running ?? null;
+  }
+
+  get isUsedUp(): boolean {
+    return this.taken >= this.#most;
+  }
+
+  /** Whether one more job of the key may run. */
+  hasRoomFor(key: string | null): boolean {
+    if (this.#running === null || key === null) return true;
+    return (this.#running.get(key) ?? 0) < this.rules!.keyMaxRunning!;
+  }
+
+  /** The job that was found last is leased. */
+  took(): void {
+    this.taken++;
+    const key = this.turn?.key;
+    if (this.#running === null || key == null) return;
+    this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
+  }
 }

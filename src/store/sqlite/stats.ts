@@ -4,9 +4,10 @@ import { LEASED } from "../guard.ts";
 import type { StateCounts, Stats, Throughput } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import type { Lanes } from "./lanes.ts";
+import { type Limits, NO_RULES } from "./limits.ts";
 import { BUCKET_MS, type Tally } from "./transaction_counts.ts";
 
-export function prepareStats(connection: Connection, lanes: Lanes) {
+export function prepareStats(connection: Connection, lanes: Lanes, limits: Limits) {
   const counts = connection.prepare(
     "SELECT queue, state, jobs FROM counts WHERE jobs <> 0 ORDER BY queue",
   );
@@ -33,13 +34,17 @@ export function prepareStats(connection: Connection, lanes: Lanes) {
     return total;
   }
 
-  /** When the job that has been due for the longest time fell due. */
-  function oldestReadyAtMs(nowMs: number): number | null {
+  /** When the job of the queue that has been due for the longest time fell due. */
+  function oldestReadyAtMs(queue: string, nowMs: number): number | null {
     let oldestMs: number | null = null;
-    for (const queue of lanes.queues("", Infinity)) {
-      for (const priority of lanes.priorities(queue)) {
-        const runAtMs = lanes.firstRunAt(queue, priority);
-        if (runAtMs !== null && runAtMs <= nowMs) oldestMs = Math.min(oldestMs ?? runAtMs, runAtMs);
+    for (const { priority, plainKinds, keyedKinds } of lanes.levels(queue)) {
+      for (const isKeyed of [false, true]) {
+        for (const kind of isKeyed ? keyedKinds : plainKinds) {
+          const runAtMs = lanes.firstRunAt({ queue, isKeyed, priority, kind });
+          if (runAtMs !== null && runAtMs <= nowMs) {
+            oldestMs = Math.min(oldestMs ?? runAtMs, runAtMs);
+          }
+        }
       }
     }
     return oldestMs;
@@ -61,14 +66,26 @@ export function prepareStats(connection: Connection, lanes: Lanes) {
     for (const row of leased.all()) {
       add(row["queue"] as string, row["state"] as keyof StateCounts, row["jobs"] as number);
     }
-    const queues = [...byQueue].map(([queue, ofQueue]) => ({ queue, counts: ofQueue }));
+    const rules = limits.all();
+    for (const queue of rules.keys()) {
+      if (!byQueue.has(queue)) byQueue.set(queue, emptyCounts());
+    }
+    const queues = [...byQueue].map(([queue, ofQueue]) => {
+      const { starts: _, ...said } = rules.get(queue) ?? NO_RULES;
+      const oldestMs = oldestReadyAtMs(queue, nowMs);
+      return { queue, counts: ofQueue, rules: said, oldestReadyAtMs: oldestMs };
+    });
     queues.sort((one, other) => one.queue < other.queue ? -1 : 1);
     return {
       counts: total,
       queues,
       lastMinute: happenedSince(nowMs - 60_000, nowMs),
       lastHour: happenedSince(nowMs - 3_600_000, nowMs),
-      oldestReadyAtMs: oldestReadyAtMs(nowMs),
+      oldestReadyAtMs: queues.reduce<number | null>(
+        (oldestMs, { oldestReadyAtMs: atMs }) =>
+          atMs === null ? oldestMs : Math.min(oldestMs ?? atMs, atMs),
+        null,
+      ),
     };
   };
 }

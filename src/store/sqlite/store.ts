@@ -16,6 +16,7 @@ import { DiskRoom } from "./disk_room.ts";
 import { FileGuard } from "./file_guard.ts";
 import { prepareFiles } from "./files.ts";
 import { prepareLanes } from "./lanes.ts";
+import { describeChange, prepareLimits } from "./limits.ts";
 import { checkVersion, migrate } from "./migrate.ts";
 import { prepareRead } from "./read.ts";
 import { prepareReap } from "./reap.ts";
@@ -113,7 +114,8 @@ function assemble(connection: Connection, path: string): JobStore {
   const change = prepareChange(connection, { ends, remove });
   const schedules = prepareSchedules(connection, { add });
   const read = prepareRead(connection);
-  const stats = prepareStats(connection, lanes);
+  const limits = prepareLimits(connection);
+  const stats = prepareStats(connection, lanes, limits);
   const workers = prepareWorkers(connection);
   const config = prepareConfig(connection);
   const tokens = prepareTokens(connection);
@@ -203,6 +205,13 @@ function assemble(connection: Connection, path: string): JobStore {
     files: (seq) => reading(() => files.of(seq)),
     filePiece: (file, n) => reading(() => files.piece(file, n)),
     sweepFiles: (idleSinceMs) => write(() => files.sweep(idleSinceMs)),
+    changeQueue: (queue, change, nowMs, signed) =>
+      write((transaction) => {
+        const rules = limits.change(queue, change, nowMs);
+        audit.record({ ...describeChange(change), target: queue }, signed);
+        transaction.wake(); // jobs that were held back may start
+        return rules;
+      }),
 
     saveWorkers: (records, nowMs) => write(() => workers.save(records, nowMs)),
     removeWorkers: (holder) => write(() => workers.remove(holder)),

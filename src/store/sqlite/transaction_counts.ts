@@ -27,6 +27,8 @@ export interface Transaction {
   tally(what: Tally, jobs: number, nowMs: number): void;
   /** Jobs of all queues that wait for a worker, what this transaction did included. */
   waiting(): number;
+  /** Jobs of the queue that are under a lease now, what this transaction did included. */
+  leased(queue: string): number;
   /** Jobs became due in passing: whoever claims is told after the commit. */
   wake(): void;
   /** Rows that are written together: before anything of this commit may want to read them. */
@@ -48,6 +50,7 @@ export class TransactionCounts implements Transaction {
   readonly #addTally: Statement;
   readonly #dropTallies: Statement;
   readonly #sumWaiting: Statement;
+  readonly #countLeased: Statement;
   readonly #deltas = new Map<string, Map<CountedState, number>>();
   readonly #tallies = new Map<number, Map<Tally, number>>();
   readonly #deferred = new Set<DeferredRows>();
@@ -69,6 +72,9 @@ export class TransactionCounts implements Transaction {
     this.#sumWaiting = connection.prepare(
       `SELECT coalesce(sum(jobs), 0) AS jobs FROM counts WHERE ${RUNNABLE}`,
     );
+    this.#countLeased = connection.prepare(
+      "SELECT jobs FROM counts WHERE queue = ? AND state = 'leased'",
+    );
     this.#dropTallies = connection.prepare("DELETE FROM throughput WHERE bucket < ?");
   }
 
@@ -84,6 +90,11 @@ export class TransactionCounts implements Transaction {
       for (const [state, delta] of states) if (WAITING.has(state)) sum += delta;
     }
     return this.#waiting = sum;
+  }
+
+  leased(queue: string): number {
+    const before = this.#countLeased.get(queue)?.["jobs"] as number | undefined;
+    return (before ?? 0) + (this.#deltas.get(queue)?.get("leased") ?? 0);
   }
 
   tally(what: Tally, jobs: number, nowMs: number): void {

@@ -1,15 +1,31 @@
-/** What was said of a queue: paused, how many jobs at once, how many in a time, how many of a key. */
+/**
+ * What was said of queues, and the indexes by which claims obey it. Whether a job has a key, and its
+ * kind, stand in the index of runnable jobs before the due time: so that a claim passes over all jobs
+ * of a kind that nobody here runs in one step, and plain jobs stand in one index only.
+ */
 export const queueLimits = `
 CREATE TABLE queue_limits (
   queue TEXT PRIMARY KEY,
   paused_at INTEGER,
+  -- NULL: no limit
   max_running INTEGER,
   -- so many jobs may start in each period
   rate_limit INTEGER,
   rate_period_ms INTEGER,
-  -- what is left in the bucket, as of rate_at
-  rate_tokens REAL,
-  rate_at INTEGER,
+  -- a JSON array of [when, how many jobs] that started in the last period
+  rate_starts TEXT,
   key_max_running INTEGER
 ) STRICT, WITHOUT ROWID;
+
+DROP INDEX jobs_runnable;
+CREATE INDEX jobs_runnable ON jobs (queue, (flow_key IS NULL), priority DESC, kind, run_at, seq)
+  WHERE state IN ('pending', 'failed');
+
+-- Runnable jobs with a key, to go from key to key.
+CREATE INDEX jobs_keyed ON jobs (queue, priority DESC, flow_key, kind, run_at, seq)
+  WHERE state IN ('pending', 'failed') AND flow_key IS NOT NULL;
+
+-- How many jobs of a key run now.
+CREATE INDEX jobs_leased_keyed ON jobs (queue, flow_key)
+  WHERE state IN ('started', 'processing') AND flow_key IS NOT NULL;
 `;
