@@ -31,3 +31,10 @@ export function newJob(overrides: Partial<NewJob> = {}): NewJob {
 export function newJobs(count: number, overrides: Partial<NewJob> = {}): NewJob[] {
   return Array.from({ length: count }, () => newJob(overrides));
 }
+
+/** What a job has whose only special thing is its key. */
+export function withKey(key: string): Pick<NewJob, "extras"> {
+  return {
+    extras: { options: null, key, unique: null, after: null, fileId: null, schedule: null },
+  };
+}

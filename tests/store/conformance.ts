@@ -12,6 +12,7 @@ import { assertCountsAreRight, type OpenFresh, type Suite } from "./conformance/
 import { filePromises } from "./conformance/files.ts";
 import { leasePromises } from "./conformance/lease.ts";
 import { depthPromises } from "./conformance/depth.ts";
+import { limitPromises } from "./conformance/limits.ts";
 import { listPromises } from "./conformance/list.ts";
 import { payloadPromises } from "./conformance/payload.ts";
 import { reapPromises } from "./conformance/reap.ts";
@@ -45,5 +46,6 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   depthPromises(suite);
   tokenPromises(suite);
   auditPromises(suite);
+  limitPromises(suite);
   filePromises(suite);
 }

@@ -16,7 +16,7 @@ import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/store/sqlite/migrate.t
 import { TransactionCounts } from "../../src/store/sqlite/transaction_counts.ts";
 import { ChangeWatch } from "../../src/store/sqlite/watch.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { newJob, newJobs, T0 } from "../helpers/jobs.ts";
+import { newJob, newJobs, T0, withKey } from "../helpers/jobs.ts";
 import { tempStore } from "../helpers/temp_store.ts";
 import { claimJobs, claimOne, LEASE_MS, listAll, settleOne } from "./conformance/harness.ts";
 
@@ -356,7 +356,7 @@ Deno.test("sqlite: a claim scans no table and sorts nothing, and finds jobs by t
     [
       ...newJobs(40),
       newJob({ payload: new Uint8Array(9_000), priority: 1 }),
-      ...newJobs(100, { extras: { ...NO_EXTRAS, key: "ann" } }),
+      ...newJobs(100, withKey("ann")),
     ],
     T0,
   );
