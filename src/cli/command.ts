@@ -45,8 +45,8 @@ export interface CommandSpec {
 export interface Invocation {
   readonly spec: CommandSpec;
   readonly args: readonly string[];
-  /** Whether the arguments stood after `--`. */
-  readonly isLiteral: boolean;
+  /** Those of the arguments that stood after `--`. */
+  readonly literal: readonly string[];
   readonly options: Options;
   /** Settings given as flags. */
   readonly flags: SettingTexts;

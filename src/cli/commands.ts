@@ -8,6 +8,7 @@ import { LIMITS } from "../job/job.ts";
 import { SCOPES } from "../job/scope.ts";
 import { STATES } from "../job/state.ts";
 import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
+import { CWD_OPTION, JOB_OPTIONS } from "./job_options.ts";
 
 /** Settings of every command that opens the store. */
 const STORE = ["db", "sqlite-driver"] as const satisfies SettingName[];
@@ -84,13 +85,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       "arguments, run without a shell.",
     arguments: [{ name: "command", doc: "What to run.", isMany: true }],
     options: [
-      { flags: "--priority <n>", doc: "Higher runs first. Default: 0." },
       { flags: "--run-at <time>", doc: "Not before this time, as 2030-12-01T10:00:00Z." },
       { flags: "--delay <duration>", doc: "Not before this has passed: 30s, 10m, 1h." },
-      { flags: "--timeout <duration>", doc: "Stop an attempt that runs longer." },
-      { flags: "--queue <name>", doc: "The queue. Default: default." },
       { flags: "--id <id>", doc: "The job's id; by default a new one is made." },
-      { flags: "--cwd <dir>", doc: "Where it runs; by default the current directory." },
+      ...JOB_OPTIONS,
+      CWD_OPTION,
       QUIET,
     ],
     settings: ADDING,

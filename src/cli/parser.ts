@@ -257,7 +257,7 @@ function readInvocation(
   return {
     spec,
     args: command.args,
-    isLiteral: standsAfterDashes(command.args, words),
+    literal: wordsAfterDashes(command.args, words),
     options,
     flags,
     io,
@@ -265,9 +265,13 @@ function readInvocation(
   };
 }
 
-/** Whether all the arguments stood after `--`. */
-function standsAfterDashes(args: readonly string[], words: readonly string[]): boolean {
-  const start = words.length - args.length;
-  return args.length > 0 && words[start - 1] === "--" &&
-    args.every((arg, index) => arg === words[start + index]);
+/** Those of the arguments that stood after the first `--` that is no option's value. */
+function wordsAfterDashes(args: readonly string[], words: readonly string[]): readonly string[] {
+  for (let at = words.indexOf("--"); at !== -1; at = words.indexOf("--", at + 1)) {
+    const literal = words.slice(at + 1);
+    const isAllOfThem = literal.length <= args.length &&
+      literal.every((word, index) => word === args[args.length - literal.length + index]);
+    if (isAllOfThem) return literal;
+  }
+  return [];
 }
