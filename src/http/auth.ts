@@ -58,7 +58,11 @@ export class TokenGuard {
     if (authorization === null || isTokenless) return this.#withoutToken;
     const given = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
     if (given === undefined) return null;
-    const hash = hashSecret(given);
+    return this.identifyHash(hashSecret(given));
+  }
+
+  /** Who has the token with this hash; null: nobody who is known here. */
+  identifyHash(hash: Uint8Array): Caller | null {
     // Hashes have one length, so that comparing them in constant time says nothing about the token.
     if (this.#fileHash !== null && timingSafeEqual(hash, this.#fileHash)) return this.#fileCaller;
     const token = this.#book.find(hash);

@@ -4,21 +4,24 @@
  *
  * Invariant: the answering function never rejects. An unhandled rejection would end the process.
  */
-import type { Call, Route, Services } from "./context.ts";
-import { allows } from "../job/scope.ts";
-import { type Caller, missingScope, type TokenGuard } from "./auth.ts";
+import { answerMatch, show } from "./answer_match.ts";
+import type { Services } from "./context.ts";
+import type { Caller, TokenGuard } from "./auth.ts";
 import { discardBody } from "./body.ts";
 import type { CrossOrigin } from "./cors.ts";
-import { foreignOrigin, type HostGuard } from "./host.ts";
+import { isPagePath, type PageHost } from "./page_host.ts";
+import type { HostGuard } from "./host.ts";
 import { codeOf, problemResponse, RequestError } from "./problem.ts";
 import type { RateLimiter } from "./rate_limit.ts";
-import type { Router } from "./router.ts";
+import type { Match, Router } from "./router.ts";
 
 export interface DispatchOptions {
   readonly router: Router;
   readonly hosts: HostGuard;
   readonly tokens: TokenGuard;
   readonly crossOrigin: CrossOrigin;
+  /** Browsers that have signed in, and the pages that they see; null: there are no pages. */
+  readonly pages: PageHost | null;
   /** Null: as many requests as they like. */
   readonly rates: RateLimiter | null;
   readonly services: Services;
@@ -62,7 +65,7 @@ export function createDispatcher(options: DispatchOptions): Answerer {
 function dispatch(
   request: Request,
   source: Source,
-  { router, hosts, tokens, crossOrigin, rates, services }: DispatchOptions,
+  { router, hosts, tokens, crossOrigin, pages, rates, services }: DispatchOptions,
 ): Response | Promise<Response> {
   const { headers, method, url } = request;
   const host = headers.get("host");
@@ -76,33 +79,22 @@ function dispatch(
   const preflight = crossOrigin.preflight(request);
   if (preflight !== null) return preflight;
   const { path, query } = splitUrl(url);
-  const match = router.match(method, path);
+  const isPage = pages !== null && isPagePath(path, headers);
+  const match = isPage ? NO_MATCH : router.match(method, path);
   const isOpen = match.type === "route" && match.route.scope === "open";
-  const caller = isOpen ? STRANGER : tokens.identify(headers.get("authorization"));
-  if (caller === null) throw unauthorized(query);
+  const caller = isOpen
+    ? STRANGER
+    : pages?.identify(headers) ?? tokens.identify(headers.get("authorization"));
+  if (caller === null && !isPage) throw unauthorized(query);
   if (query !== "" && TOKEN_PARAMETER.test(query)) {
     throw new RequestError("token-in-url", `${NOT_IN_URL}; it is no secret any more: revoke it`);
   }
-  if (rates !== null && !isOpen) limitRate(rates, caller, source);
-  if (match.type === "no-path") {
-    throw new RequestError("no-such-path", `there is nothing at ${show(path)}`);
-  }
-  if (match.type === "wrong-method") {
-    const allow = match.allowed.join(", ");
-    const detail = `${show(path)} answers to ${allow}, not to ${show(method)}`;
-    throw new RequestError("method-not-allowed", detail, { allow });
-  }
-  const { route, params } = match;
-  if (route.scope !== "open" && !allows(caller.scopes, route.scope)) {
-    throw missingScope(caller, route.scope);
-  }
-  if (changesSomething(route) && !crossOrigin.allows(headers.get("origin"))) {
-    const foreign = foreignOrigin(headers);
-    if (foreign !== null) throw new RequestError("forbidden", foreign);
-  }
-  const call: Call = { request, services, params, query, caller };
-  return route.handler(call);
+  if (rates !== null && !isOpen) limitRate(rates, caller ?? STRANGER, source);
+  if (isPage) return pages.answer({ request, path, query, caller });
+  return answerMatch(match, { request, path, query, caller: caller!, services, crossOrigin });
 }
+
+const NO_MATCH: Match = { type: "no-path" };
 
 /** Who asks what everybody may ask. */
 const STRANGER: Caller = { name: "anybody", scopes: [], hasToken: false };
@@ -148,10 +140,6 @@ function answerError(error: unknown, request: Request, { log }: Services): Respo
   return problemResponse(error);
 }
 
-function changesSomething({ method }: Route): boolean {
-  return method !== "GET";
-}
-
 /** Path and query of a URL, as they came: no normalizing, no decoding. */
 function splitUrl(url: string): { path: string; query: string } {
   const pathStart = url.indexOf("/", url.indexOf("//") + 2);
@@ -161,8 +149,4 @@ function splitUrl(url: string): { path: string; query: string } {
   const queryStart = url.indexOf("?", pathStart);
   if (queryStart === -1 || queryStart > end) return { path: url.slice(pathStart, end), query: "" };
   return { path: url.slice(pathStart, queryStart), query: url.slice(queryStart + 1, end) };
-}
-
-function show(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
 }

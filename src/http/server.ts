@@ -5,6 +5,7 @@
 import type { Settings } from "../config/settings.ts";
 import { ForbiddenError } from "../job/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Pages } from "../lib/pages.ts";
 import type { Queue } from "../queue/queue.ts";
 import { TokenGuard } from "./auth.ts";
 import { BodyReader } from "./body.ts";
@@ -12,10 +13,12 @@ import { CrossOrigin } from "./cors.ts";
 import { createDispatcher } from "./dispatch.ts";
 import { HostGuard, isLoopbackAddress } from "./host.ts";
 import { Listener } from "./listener.ts";
+import { PageHost } from "./page_host.ts";
 import { RateLimiter } from "./rate_limit.ts";
 import { Router } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { BATCH_FACTOR } from "./routes/submit.ts";
+import { Sessions } from "./sessions.ts";
 import { TokenBook } from "./token_book.ts";
 
 export interface ServerOptions {
@@ -27,6 +30,8 @@ export interface ServerOptions {
   /** True while the process is shutting down: then it says that it is not ready. */
   readonly isDraining: () => boolean;
   readonly version: string;
+  /** What people see in a browser; missing: only the API is served. */
+  readonly pages?: Pages;
   /** How long a body may stand still. */
   readonly bodyStallMs?: number;
   /** How much all bodies together may take while they are read. */
@@ -86,22 +91,32 @@ function listen(options: ServerOptions, book: TokenBook): Server {
     mostBytes: options.mostBodyBytes ??
       Math.max(MOST_BODY_BYTES, 2 * BATCH_FACTOR * settings["upload-limit"]),
   });
+  const router = new Router(ROUTES);
+  const tokens = new TokenGuard({
+    fileToken: token,
+    book,
+    isRequired: token !== null || settings["require-token"] ||
+      (!isLoopback && !settings.insecure),
+    isLoopback,
+  });
+  const sessions = new Sessions(tokens);
+  const crossOrigin = new CrossOrigin(settings["cors-origins"]);
+  const services = { ...options, bodies, startedAtMs: performance.now() };
+  const { pages } = options;
   const handler = createDispatcher({
-    router: new Router(ROUTES),
+    router,
     hosts: new HostGuard(hostname, settings["allowed-hosts"]),
-    tokens: new TokenGuard({
-      fileToken: token,
-      book,
-      isRequired: token !== null || settings["require-token"] ||
-        (!isLoopback && !settings.insecure),
-      isLoopback,
-    }),
-    crossOrigin: new CrossOrigin(settings["cors-origins"]),
+    tokens,
+    crossOrigin,
+    pages: pages === undefined
+      ? null
+      : new PageHost({ pages, sessions, router, crossOrigin, services }),
     rates: settings["rate-limit"] === null ? null : new RateLimiter(settings["rate-limit"]),
-    services: { ...options, bodies, startedAtMs: performance.now() },
+    services,
   });
   const { port, "max-connections": maxConnections } = settings;
   const listener = new Listener({ hostname, port, handler, log, maxConnections });
+  sessions.cookieName = `queuectl-${listener.port}`;
   return {
     url: listener.url,
     port: listener.port,
