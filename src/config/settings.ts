@@ -99,7 +99,11 @@ export const SETTINGS = {
     "1MiB",
     "How much of each output stream of a command is kept.",
   ),
-  "upload-limit": setting(size(1, 2 ** 29), "1MiB", "The largest upload or request body."),
+  "upload-limit": setting(
+    size(1, 2 ** 40),
+    "1MiB",
+    "The largest upload or request body; JSON is never larger than 64MiB, nor a batch than 256MiB.",
+  ),
   "max-queue-depth": optional(
     integer(1, 1_000_000_000),
     "How many jobs may wait for a worker, over all queues; more are refused.",

@@ -1,18 +1,16 @@
 /**
- * Reads request bodies within limits of size and time. Owns those limits; knows no content type.
+ * Reads request bodies into memory within limits of size and time. Owns those limits; knows no
+ * content type.
  *
  * Invariant: never holds more than the limit, of one body and of all together, and never returns a
  * body that is shorter than the sender announced.
  */
-import { MalformedInputError, TooLargeError } from "../job/errors.ts";
+import { TooLargeError } from "../job/errors.ts";
+import { announcedBytes, cutOff, discard, tooLarge } from "./body_wire.ts";
 import { RequestError } from "./problem.ts";
 
 /** A body that is not larger than this comes in one piece, which is faster than in many. */
 const WHOLE_BYTES = 256 * 1024;
-
-/** How much of a refused body is still taken off the wire, so that its sender reads the answer. */
-const DISCARD_BYTES = 32 * 1024 * 1024;
-const DISCARD_MS = 5_000;
 
 export interface BodyReaderOptions {
   /** Without a new byte for this long, a body is given up. */
@@ -164,33 +162,6 @@ export class BodyReader {
   }
 }
 
-/**
- * Takes a refused body off the wire, up to a limit of bytes and time, while the answer is already
- * on its way: a sender that finds its connection reset in the middle of sending never reads why.
- */
-export function discardBody(request: Request): void {
-  if (request.body === null || request.bodyUsed) return;
-  void discard(request.body.getReader());
-}
-
-async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  const deadlineMs = performance.now() + DISCARD_MS;
-  const timer = setTimeout(() => reader.cancel().catch(() => {}), DISCARD_MS);
-  try {
-    let bytes = 0;
-    while (bytes <= DISCARD_BYTES && performance.now() < deadlineMs) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      bytes += value.length;
-    }
-    await reader.cancel();
-  } catch {
-    // The connection is gone, or the runtime has taken the body back: nothing is left to discard.
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
   if (pieces.length === 1) return pieces[0]!;
   const joined = new Uint8Array(length);
@@ -200,19 +171,4 @@ function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
     offset += piece.length;
   }
   return joined;
-}
-
-/** The announced length; null for a body in chunks. */
-function announcedBytes(headers: Headers): number | null {
-  const length = headers.get("content-length");
-  if (length !== null) return Number(length);
-  return headers.has("transfer-encoding") ? null : 0;
-}
-
-function tooLarge(limitBytes: number, found: string): TooLargeError {
-  return new TooLargeError(`expected a body of at most ${limitBytes} bytes, but ${found}`);
-}
-
-function cutOff(when: string): MalformedInputError {
-  return new MalformedInputError(`the body was cut off ${when}`);
 }

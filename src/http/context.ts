@@ -8,6 +8,7 @@ import type { Scope } from "../job/scope.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Caller } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
+import type { BodyStreams } from "./body_stream.ts";
 
 /** What lives as long as the server. */
 export interface Services {
@@ -15,6 +16,8 @@ export interface Services {
   readonly settings: Settings;
   readonly log: Logger;
   readonly bodies: BodyReader;
+  /** For bodies that are too large for memory. */
+  readonly uploads: BodyStreams;
   readonly version: string;
   /** On the clock of `performance.now()`. */
   readonly startedAtMs: number;

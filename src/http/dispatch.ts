@@ -7,7 +7,7 @@
 import { answerMatch, show } from "./answer_match.ts";
 import type { Services } from "./context.ts";
 import type { Caller, TokenGuard } from "./auth.ts";
-import { discardBody } from "./body.ts";
+import { discardBody } from "./body_wire.ts";
 import type { CrossOrigin } from "./cors.ts";
 import { isPagePath, type PageHost } from "./page_host.ts";
 import type { HostGuard } from "./host.ts";

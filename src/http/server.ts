@@ -9,6 +9,7 @@ import type { Pages } from "../lib/pages.ts";
 import type { Queue } from "../queue/queue.ts";
 import { TokenGuard } from "./auth.ts";
 import { BodyReader } from "./body.ts";
+import { BodyStreams } from "./body_stream.ts";
 import { CrossOrigin } from "./cors.ts";
 import { createDispatcher } from "./dispatch.ts";
 import { HostGuard, isLoopbackAddress } from "./host.ts";
@@ -17,7 +18,7 @@ import { PageHost } from "./page_host.ts";
 import { RateLimiter } from "./rate_limit.ts";
 import { Router } from "./router.ts";
 import { ROUTES } from "./routes.ts";
-import { BATCH_FACTOR } from "./routes/submit.ts";
+import { mostBytesInMemory } from "./routes/submit.ts";
 import { Sessions } from "./sessions.ts";
 import { TokenBook } from "./token_book.ts";
 
@@ -54,6 +55,9 @@ const LEAST_BYTES_PER_S = 1_024;
 /** How much all bodies together may take while they are read; at least two of the largest. */
 const MOST_BODY_BYTES = 128 * 1024 * 1024;
 
+/** How many large uploads may come at once; each holds some megabytes while it is written. */
+const MOST_UPLOADS = 64;
+
 /** How long requests whose bodies were given up may take to be answered. */
 const GIVEN_UP_MS = 500;
 
@@ -85,11 +89,12 @@ function listen(options: ServerOptions, book: TokenBook): Server {
         "make one with queuectl token create or give one with --token-file, or say --insecure",
     );
   }
+  const patience = { stallMs: options.bodyStallMs ?? 30_000, leastBytesPerS: LEAST_BYTES_PER_S };
+  const uploads = new BodyStreams({ ...patience, most: MOST_UPLOADS });
   const bodies = new BodyReader({
-    stallMs: options.bodyStallMs ?? 30_000,
-    leastBytesPerS: LEAST_BYTES_PER_S,
+    ...patience,
     mostBytes: options.mostBodyBytes ??
-      Math.max(MOST_BODY_BYTES, 2 * BATCH_FACTOR * settings["upload-limit"]),
+      Math.max(MOST_BODY_BYTES, 2 * mostBytesInMemory(settings["upload-limit"])),
   });
   const router = new Router(ROUTES);
   const tokens = new TokenGuard({
@@ -101,7 +106,7 @@ function listen(options: ServerOptions, book: TokenBook): Server {
   });
   const sessions = new Sessions(tokens);
   const crossOrigin = new CrossOrigin(settings["cors-origins"]);
-  const services = { ...options, bodies, startedAtMs: performance.now() };
+  const services = { ...options, bodies, uploads, startedAtMs: performance.now() };
   const { pages } = options;
   const handler = createDispatcher({
     router,
@@ -125,6 +130,7 @@ function listen(options: ServerOptions, book: TokenBook): Server {
       const closed = listener.close();
       await withDeadline(closed, options.closeMs ?? 5_000);
       bodies.close();
+      uploads.close();
       await withDeadline(closed, GIVEN_UP_MS);
     },
   };

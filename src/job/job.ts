@@ -2,6 +2,7 @@
  * What a job is: the shapes that every other room speaks of, and the limits on everything that a
  * caller controls. Pure data; knows no storage and no clock.
  */
+import type { InvalidByte } from "../lib/utf8.ts";
 import type { JobState } from "./state.ts";
 
 /** Limits on what a caller may ask for. Every one is checked in `parse.ts`. */
@@ -39,6 +40,14 @@ export const HELD_MS = 253_402_300_799_000;
 
 /** A job's input: JSON text, or the bytes of an upload. */
 export type Payload = string | Uint8Array;
+
+/** A file that is stored, and waits for the job whose input it becomes. */
+export interface StagedFile {
+  readonly file: number;
+  readonly bytes: number;
+  /** The first byte that does not belong to UTF-8 text; null: all of it is text. */
+  readonly invalidUtf8: InvalidByte | null;
+}
 
 /** A job that is to be stored. */
 export interface NewJob {
@@ -168,6 +177,8 @@ export interface LeasedJob extends Lease {
   readonly options: JobOptions | null;
   /** Whether it has an input file, or files of former attempts. */
   readonly hasFiles: boolean;
+  /** Where its input stands while the attempt lasts; missing: it has none. */
+  readonly inputPath?: string;
 }
 
 /** A stored job, without its payload. */

@@ -4,7 +4,14 @@
  * argument, because kinds live in a room above this one.
  */
 import { InvalidInputError, type Problem } from "./errors.ts";
-import { type JobExtras, LIMITS, type NewJob, ON_CONFLICT, type Payload } from "./job.ts";
+import {
+  type JobExtras,
+  LIMITS,
+  type NewJob,
+  ON_CONFLICT,
+  type Payload,
+  type StagedFile,
+} from "./job.ts";
 import {
   parseAfter,
   parseAfterOn,
@@ -28,7 +35,7 @@ export { describe } from "./parse_values.ts";
 /** Checks a kind's payload: returns what to store, or what is wrong with it. */
 export type PayloadParser = (
   payload: unknown,
-  context: { readonly cwd: string | null },
+  context: { readonly cwd: string | null; readonly input?: StagedFile | null },
 ) => { readonly payload: Payload } | { readonly problem: string };
 
 export interface ParseContext {
@@ -41,6 +48,8 @@ export interface ParseContext {
   readonly kinds: ReadonlyMap<string, PayloadParser>;
   /** Where commands run that name no directory; null: where the worker runs. */
   readonly cwd: string | null;
+  /** The file that comes with the job. */
+  readonly input?: StagedFile | null;
 }
 
 /** Every field of a job as JSON. To add a field, add a row here and read it in `parseNewJob`. */
@@ -146,6 +155,7 @@ function tryParseNewJob(
     else fields[key as FieldName] = parsed.value;
   }
 
+  const file = context.input ?? null;
   const has = (field: FieldName) => Object.hasOwn(input, field);
   if (has("run_at") && has("delay")) {
     report("delay", "delay: give either run_at or delay, not both");
@@ -162,7 +172,8 @@ function tryParseNewJob(
   } else if (!has("kind")) {
     report("kind", `kind: missing; expected one of ${listKinds(context)}, or a command`);
   } else if (!has("payload")) {
-    report("payload", "payload: missing");
+    if (file === null) report("payload", "payload: missing");
+    else payload = null; // the file may say it all
   }
 
   const parsePayload = kind === undefined ? undefined : context.kinds.get(kind);
@@ -181,7 +192,7 @@ function tryParseNewJob(
   if (has("cwd") && kind !== "command") report("cwd", "cwd: only commands run in a directory");
   let stored: Payload = "";
   if (parsePayload !== undefined && payload !== undefined) {
-    const parsed = parsePayload(payload, { cwd: fields.cwd ?? context.cwd });
+    const parsed = parsePayload(payload, { cwd: fields.cwd ?? context.cwd, input: file });
     const field = has("command") ? "command" : "payload";
     if ("problem" in parsed) report(field, `${field}: ${parsed.problem}`);
     else stored = parsed.payload;
@@ -198,17 +209,20 @@ function tryParseNewJob(
     runAtMs: fields.run_at ?? context.nowMs + (fields.delay ?? 0),
     maxRetries: fields.max_retries ?? context.maxRetries,
     timeoutMs: fields.timeout ?? context.timeoutMs,
-    extras: readExtras(fields, context.nowMs),
+    extras: readExtras(fields, { nowMs: context.nowMs, fileId: file?.file ?? null }),
   };
 }
 
 /** What the job has besides what every job has; null: nothing. */
-function readExtras(fields: FieldValues, nowMs: number): JobExtras | null {
+function readExtras(
+  fields: FieldValues,
+  { nowMs, fileId }: { nowMs: number; fileId: number | null },
+): JobExtras | null {
   const { key, unique_key, after, callback_url } = fields;
   const retry = readRetryPolicy(fields, nowMs);
   if (
     key === undefined && unique_key === undefined && after === undefined &&
-    callback_url === undefined && retry === undefined
+    callback_url === undefined && retry === undefined && fileId === null
   ) return null;
   const hasOptions = retry !== undefined || callback_url !== undefined || unique_key !== undefined;
   return {
@@ -224,7 +238,7 @@ function readExtras(fields: FieldValues, nowMs: number): JobExtras | null {
       ? null
       : { key: unique_key, onConflict: fields.on_conflict ?? "return" },
     after: after === undefined ? null : { ids: after, on: fields.after_on ?? "success" },
-    fileId: null,
+    fileId,
     schedule: null,
   };
 }

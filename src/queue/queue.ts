@@ -10,8 +10,9 @@ import {
   JobNotFoundError,
   type Problem,
   QueueFullError,
+  StoreUnavailableError,
 } from "../job/errors.ts";
-import type { Attempt, Job, OutputChunk, OutputStream, Payload } from "../job/job.ts";
+import type { Attempt, Job, OutputChunk, OutputStream, Payload, StagedFile } from "../job/job.ts";
 import { type ParseContext, parseNewJob, parseNewJobs, type PayloadParser } from "../job/parse.ts";
 import { isLeased, type JobState } from "../job/state.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -24,12 +25,15 @@ import type {
   JobStore,
   ListQuery,
   LiveJob,
+  NewFile,
   Signature,
   Stats,
   StoredChunk,
+  StoredFile,
   WorkerStatus,
 } from "../store/store.ts";
 import { EventBus } from "./events.ts";
+import { FileWriter, giveUpFile, readFile, sweepFiles } from "./file_writer.ts";
 
 export interface QueueOptions {
   readonly store: JobStore;
@@ -99,8 +103,8 @@ export class Queue {
    * @throws {InvalidInputError} with every problem, {@link ConflictError} when the id is in use,
    * {@link QueueFullError} when too many jobs wait.
    */
-  async add(input: unknown): Promise<Added> {
-    const context = this.parseContext();
+  async add(input: unknown, file?: StagedFile): Promise<Added> {
+    const context = this.parseContext(file);
     const job = parseNewJob(input, context);
     const adding = this.store.add([job], context.nowMs, this);
     // At once, not afterwards: a worker that is free claims the job in the commit that adds it.
@@ -113,10 +117,59 @@ export class Queue {
     return { id: job.id, state: "pending", isNew: true };
   }
 
-  /** What is wrong with the input of a job, which is not added. */
-  check(input: unknown): readonly Problem[] {
+  /**
+   * Adds the job that the input describes, with a file as its input. Where no new job comes of it,
+   * the file is deleted. Throws as {@link Queue.add} does.
+   */
+  async addWithFile(input: unknown, file: StagedFile): Promise<Added> {
+    let isOwned = false;
     try {
-      parseNewJob(input, this.parseContext());
+      const added = await this.add(input, file);
+      isOwned = added.isNew;
+      return added;
+    } finally {
+      if (!isOwned) await this.giveUpFile(file);
+    }
+  }
+
+  /** Begins a file that is to be the input of a job. */
+  beginFile(file: NewFile): Promise<FileWriter> {
+    return FileWriter.begin(this, file);
+  }
+
+  /**
+   * Stores a file that is to be the input of a job.
+   *
+   * @throws {StoreUnavailableError} and whatever `bytes` throws; then nothing is stored.
+   */
+  async stageFile(
+    file: NewFile,
+    bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<StagedFile> {
+    const writer = await this.beginFile(file);
+    try {
+      for await (const piece of bytes) await writer.write(piece);
+      return await writer.end();
+    } catch (error) {
+      await writer.giveUp();
+      throw error;
+    }
+  }
+
+  /** Deletes a file that no job will have. */
+  giveUpFile({ file }: StagedFile): Promise<void> {
+    return giveUpFile(this.store, file, this.clock());
+  }
+
+  /** @throws {InvalidInputError} with what is wrong with the input of a job, which is not added. */
+  assertValid(input: unknown, file?: StagedFile): void {
+    parseNewJob(input, this.parseContext(file));
+  }
+
+  /** What is wrong with the input of a job, which is not added. */
+  check(input: unknown, file?: StagedFile): readonly Problem[] {
+    try {
+      this.assertValid(input, file);
       return [];
     } catch (error) {
       if (error instanceof InvalidInputError) return error.problems;
@@ -148,6 +201,16 @@ export class Queue {
 
   payload(job: Job): Promise<Payload> {
     return this.store.payload(job.seq);
+  }
+
+  /** Its input and its artifacts; plain jobs are not asked for. */
+  files(job: Job): Promise<readonly StoredFile[]> {
+    return job.hasFiles ? this.store.files(job.seq) : Promise.resolve([]);
+  }
+
+  /** The bytes of a file, piece by piece. */
+  readFile(file: StoredFile): AsyncGenerator<Uint8Array> {
+    return readFile(this.store, file);
   }
 
   list(query: ListQuery): Promise<JobPage> {
@@ -224,7 +287,9 @@ export class Queue {
 
   /** Deletes a job that no worker holds. Throws as {@link Queue.cancel} does. */
   async remove(id: string, by?: string): Promise<Job> {
-    return changed(await this.store.remove(id, this.clock(), this.sign(by)), id, "delete");
+    const job = changed(await this.store.remove(id, this.clock(), this.sign(by)), id, "delete");
+    if (job.hasFiles) await this.#sweepFiles();
+    return job;
   }
 
   /** Requeues every dead job, in steps that do not hold up others; returns how many. */
@@ -234,7 +299,9 @@ export class Queue {
 
   /** Deletes every dead job; returns how many. */
   async purgeDead(): Promise<number> {
-    return await inSteps((limit) => this.store.purgeDead(limit, this.sign()));
+    const purged = await inSteps((limit) => this.store.purgeDead(limit, this.sign()));
+    await this.#sweepFiles();
+    return purged;
   }
 
   /** Who changed what, newest first. */
@@ -279,10 +346,19 @@ export class Queue {
     );
   }
 
+  /** What cannot be deleted now is deleted later. */
+  async #sweepFiles(): Promise<void> {
+    try {
+      await sweepFiles(this.store, this.clock());
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+    }
+  }
+
   /** What a job's input is read with, as of now. */
-  parseContext(): ParseContext {
+  parseContext(input: StagedFile | null = null): ParseContext {
     const { clock, newId, maxRetries, timeoutMs, kinds, cwd } = this.#options;
-    return { nowMs: clock(), newId, maxRetries, timeoutMs, kinds, cwd };
+    return { nowMs: clock(), newId, maxRetries, timeoutMs, kinds, cwd, input };
   }
 }
 

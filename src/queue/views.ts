@@ -5,7 +5,14 @@
 import { HELD_MS, type Job, type Payload } from "../job/job.ts";
 import { HTTP_STATUS_OF, type JobState, STATES } from "../job/state.ts";
 import { isoTime } from "../lib/clock.ts";
-import type { AuditEntry, StateCounts, Stats, Throughput, WorkerStatus } from "../store/store.ts";
+import type {
+  AuditEntry,
+  StateCounts,
+  Stats,
+  StoredFile,
+  Throughput,
+  WorkerStatus,
+} from "../store/store.ts";
 import type { AttemptView } from "./queue.ts";
 
 export type Json = Record<string, unknown>;
@@ -37,13 +44,18 @@ export function statusView(job: Job): Json {
 /** The whole job. */
 export function jobView(
   job: Job,
-  { payload, attempts }: { payload: Payload; attempts: readonly AttemptView[] },
+  { payload, attempts, files = [] }: {
+    payload: Payload;
+    attempts: readonly AttemptView[];
+    files?: readonly StoredFile[];
+  },
 ): Json {
   return {
     ...statusView(job),
     id: job.id,
     timeout_ms: job.timeoutMs,
-    ...payloadView(payload),
+    ...payloadView(payload, files),
+    ...filesView(files),
     result: resultValue(job),
     error_code: job.lastError?.code ?? null,
     lease: isHeld(job.state)
@@ -81,7 +93,12 @@ export function attemptView(attempt: AttemptView): Json {
 /** The largest payload that is shown with a job; a larger one is named by its size alone. */
 const PAYLOAD_SHOWN = 64 * 1024;
 
-function payloadView(payload: Payload): Json {
+function payloadView(payload: Payload, files: readonly StoredFile[]): Json {
+  const input = inputOf(files);
+  // A text to count that was too large to be kept as the payload.
+  if (input !== undefined && payload.length === 0) {
+    return { payload: null, payload_bytes: input.bytes };
+  }
   const size = typeof payload === "string"
     ? new TextEncoder().encode(payload).length
     : payload.byteLength;
@@ -90,6 +107,42 @@ function payloadView(payload: Payload): Json {
     ? JSON.parse(payload)
     : new TextDecoder("utf-8", { ignoreBOM: true }).decode(payload);
   return { payload: value, payload_bytes: size };
+}
+
+/** What came with the job, and what came out of it. */
+function filesView(files: readonly StoredFile[]): Json {
+  const input = inputOf(files);
+  return {
+    input: input === undefined ? null : {
+      name: input.name,
+      media_type: input.mediaType,
+      bytes: input.bytes,
+    },
+    ...artifactsView(files),
+  };
+}
+
+function inputOf(files: readonly StoredFile[]): StoredFile | undefined {
+  return files.find(({ role }) => role === "input");
+}
+
+/** What the last attempt that left anything has left: what was kept of it, and what was not. */
+export function artifactsView(files: readonly StoredFile[]): Json {
+  const artifacts = files.filter(({ role }) => role === "artifact");
+  return {
+    artifacts: artifacts.filter(({ problem }) => problem === null).map((file) => ({
+      name: file.name,
+      bytes: file.bytes,
+      attempt: file.attempt,
+      created_at: isoTime(file.createdAtMs),
+    })),
+    artifacts_dropped: artifacts.filter(({ problem }) => problem !== null).map((file) => ({
+      name: file.name,
+      bytes: file.bytes,
+      attempt: file.attempt,
+      reason: file.problem,
+    })),
+  };
 }
 
 /** The stored result as a value; null while there is none. */

@@ -227,17 +227,17 @@ Deno.test("a form with several mistakes is 422 and names every one", async () =>
       run_at: "2030-01-01T00:00:00Z",
       timeout: "0s",
       colour: "red",
-      command: "rm -rf /",
+      payload: "1",
     })
   );
   assert.deepEqual(pointers, [
     "/colour",
-    "/command",
     "/delay",
     "/delay",
     "/file",
     "/id",
     "/max_retries",
+    "/payload",
     "/priority",
     "/timeout",
   ]);

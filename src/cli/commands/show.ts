@@ -27,10 +27,11 @@ export function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   return withQueue(invocation, async ({ queue }) => {
     const job = await queue.find(args[0]!);
-    const [payload, attempts, output] = await Promise.all([
+    const [payload, attempts, output, files] = await Promise.all([
       queue.payload(job),
       queue.attempts(job),
       queue.output(job),
+      queue.files(job),
     ]);
     const streams = STREAMS.map((stream) => keptOutput(output, stream));
     if (out.isJson) {
@@ -38,7 +39,7 @@ export function run(invocation: Invocation): Promise<number> {
         [stream, text],
         [`${stream}_truncated`, isTruncated],
       ]);
-      const view = jobView(job, { payload, attempts });
+      const view = jobView(job, { payload, attempts, files });
       out.json({ ...view, output: Object.fromEntries(fields) });
     } else {
       printJob(out, job, payload);

@@ -29,8 +29,12 @@ export async function getStatus(call: Call): Promise<Response> {
 export async function getJob(call: Call): Promise<Response> {
   const { queue } = call.services;
   const job = await findJob(call);
-  const [payload, attempts] = await Promise.all([queue.payload(job), queue.attempts(job)]);
-  return json(jobView(job, { payload, attempts }));
+  const [payload, attempts, files] = await Promise.all([
+    queue.payload(job),
+    queue.attempts(job),
+    queue.files(job),
+  ]);
+  return json(jobView(job, { payload, attempts, files }));
 }
 
 export async function cancelJob(call: Call): Promise<Response> {

@@ -1,22 +1,49 @@
 /** Adding jobs: one as an upload or as JSON, or many at once. */
-import { ForbiddenError, InvalidInputError, TooLargeError } from "../../job/errors.ts";
+import { ForbiddenError, InvalidInputError, type Problem } from "../../job/errors.ts";
+import type { StagedFile } from "../../job/job.ts";
 import type { Added } from "../../queue/queue.ts";
+import type { NewFile } from "../../store/store.ts";
 import type { Call } from "../context.ts";
 import { allows } from "../../job/scope.ts";
 import { missingScope } from "../auth.ts";
 import { JSON_HEADERS, SECURITY_HEADERS } from "../headers.ts";
 import { BATCH_READERS, nameLines } from "../job_batch.ts";
-import { readForm } from "../job_form.ts";
+import { announcedBytes } from "../body_wire.ts";
+import {
+  FILE_FIELD,
+  fileNameOf,
+  type Form,
+  isPlainCount,
+  mediaTypeOf,
+  readForm,
+} from "../job_form.ts";
 import { parseJsonBytes } from "../json_text.ts";
 import { parseMultipart } from "../multipart.ts";
+import type { PartHeader } from "../multipart_frame.ts";
 import { RequestError } from "../problem.ts";
+import { receiveForm, uploadTooLarge } from "../upload_stream.ts";
 import { assertUtf8 } from "../utf8.ts";
 
 /** What the frame of a multipart body and its other fields may take, besides the upload. */
 const FRAME_BYTES = 64 * 1024;
 
-/** How many times larger than a single upload a batch may be. */
-export const BATCH_FACTOR = 16;
+/** Uploads that may be larger than this go into the store while they come. */
+const MEMORY_BYTES = 1024 * 1024;
+
+/** JSON is read as a whole, so it never may be larger than this, whatever uploads may. */
+const JSON_BYTES = 64 * 1024 * 1024;
+
+/** Stands for a file that is missing or not stored yet, to see what else is wrong. */
+const NO_FILE: StagedFile = { file: 0, bytes: 0, invalidUtf8: null };
+
+/** How many times larger than a single job a batch may be, and how large at most. */
+const BATCH_FACTOR = 16;
+const BATCH_BYTES = 256 * 1024 * 1024;
+
+/** The largest body that is read into memory, where uploads may be so large. */
+export function mostBytesInMemory(uploadLimitBytes: number): number {
+  return Math.min(uploadLimitBytes * BATCH_FACTOR, BATCH_BYTES);
+}
 
 /** 201 with the job's id, once it is durable. */
 export function postJob(call: Call): Promise<Response> {
@@ -39,7 +66,7 @@ export async function postBatch(call: Call): Promise<Response> {
   if (read === undefined) {
     throw unsupported(contentType, "application/json or application/x-ndjson");
   }
-  const bytes = await bodies.read(request, settings["upload-limit"] * BATCH_FACTOR);
+  const bytes = await bodies.read(request, mostBytesInMemory(settings["upload-limit"]));
   const { inputs, lines } = read(bytes);
   inputs.forEach((input) => checkCommand(input, call));
   try {
@@ -52,28 +79,79 @@ export async function postBatch(call: Call): Promise<Response> {
 
 async function postJson(call: Call) {
   const { request, services: { bodies, queue, settings } } = call;
-  const bytes = await bodies.read(request, settings["upload-limit"]);
+  const bytes = await bodies.read(request, Math.min(settings["upload-limit"], JSON_BYTES));
   const input = parseJsonBytes(bytes, "the body");
   checkCommand(input, call);
   return created(await queue.add(input));
 }
 
-async function postUpload(
-  { request, services: { bodies, queue, settings } }: Call,
-  contentType: string,
-) {
+/** Small uploads are read into memory; what may be larger goes into the store while it comes. */
+function postUpload(call: Call, contentType: string): Promise<Response> {
+  const { request, services: { settings } } = call;
+  const limitBytes = settings["upload-limit"] + FRAME_BYTES;
+  const mayHaveBytes = Math.min(announcedBytes(request.headers) ?? Infinity, limitBytes);
+  return mayHaveBytes <= MEMORY_BYTES + FRAME_BYTES
+    ? postSmallUpload(call, contentType)
+    : postLargeUpload(call, contentType);
+}
+
+async function postSmallUpload(call: Call, contentType: string): Promise<Response> {
+  const { request, services: { bodies, queue, settings } } = call;
   const limitBytes = settings["upload-limit"];
-  const body = await bodies.read(request, limitBytes + FRAME_BYTES);
-  const { input, problems } = readForm(parseMultipart(body, contentType));
-  if (problems.length > 0) throw new InvalidInputError([...problems, ...queue.check(input)]);
-  const upload = input["payload"] as Uint8Array;
-  if (upload.length > limitBytes) {
-    throw new TooLargeError(
-      `expected an upload of at most ${limitBytes} bytes, got ${upload.length}`,
-    );
+  const parts = parseMultipart(await bodies.read(request, limitBytes + FRAME_BYTES), contentType);
+  const upload = parts.find(({ name }) => name === FILE_FIELD);
+  const form = readForm(parts);
+  checkCommand(form.input, call);
+  if (isPlainCount(form)) {
+    const input = { ...form.input, payload: upload?.bytes ?? new Uint8Array() };
+    assertForm(form, () => queue.check(input));
+    assertSize(upload!.bytes.length, limitBytes);
+    assertUtf8(upload!.bytes, "the upload");
+    return created(await queue.add(input));
   }
-  assertUtf8(upload, "the upload");
-  return created(await queue.add(input));
+  assertForm(form, () => queue.check(form.input, NO_FILE));
+  assertSize(upload!.bytes.length, limitBytes);
+  queue.assertValid(form.input, NO_FILE);
+  const file = await queue.stageFile(newFile(upload!, upload!.bytes.length), [upload!.bytes]);
+  return created(await queue.addWithFile(form.input, file));
+}
+
+async function postLargeUpload(call: Call, contentType: string): Promise<Response> {
+  const { request, services: { uploads, queue, settings } } = call;
+  const limitBytes = settings["upload-limit"];
+  const { parts, file } = await receiveForm(uploads.read(request, limitBytes + FRAME_BYTES), {
+    contentType,
+    limitBytes,
+    beginFile: (header) => queue.beginFile(newFile(header, announcedBytes(request.headers) ?? 0)),
+  });
+  let form: Form;
+  try {
+    form = readForm(parts);
+    checkCommand(form.input, call);
+    assertForm(form, () => queue.check(form.input, file ?? NO_FILE));
+  } catch (error) {
+    if (file !== null) await queue.giveUpFile(file);
+    throw error;
+  }
+  return created(await queue.addWithFile(form.input, file!));
+}
+
+/** @throws {InvalidInputError} with what is wrong with the form, and with the job that it says. */
+function assertForm({ problems }: Form, checkJob: () => readonly Problem[]): void {
+  if (problems.length > 0) throw new InvalidInputError([...problems, ...checkJob()]);
+}
+
+function assertSize(bytes: number, limitBytes: number): void {
+  if (bytes > limitBytes) throw uploadTooLarge(limitBytes, `got ${bytes}`);
+}
+
+function newFile({ filename, mediaType }: PartHeader, expectedBytes: number): NewFile {
+  return {
+    role: "input",
+    name: fileNameOf(filename),
+    mediaType: mediaTypeOf(mediaType),
+    expectedBytes,
+  };
 }
 
 function created({ id }: Added): Response {
