@@ -5,6 +5,7 @@
  */
 import { SETTING_NAMES, type SettingName } from "../config/settings.ts";
 import { LIMITS } from "../job/job.ts";
+import { CATCH_UP, OVERLAP, SCHEDULE_LIMITS } from "../job/schedule.ts";
 import { SCOPES } from "../job/scope.ts";
 import { STATES } from "../job/state.ts";
 import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
@@ -38,6 +39,7 @@ const WORKING = SETTING_NAMES.filter((name) => !API.includes(name));
 
 const ID: ArgumentSpec = { name: "id", doc: "The job's id." };
 const IDS: ArgumentSpec = { name: "id", doc: "The jobs' ids.", isMany: true };
+const SCHEDULE: ArgumentSpec = { name: "name", doc: "The schedule's name." };
 const KEY: ArgumentSpec = { name: "key", doc: "A setting's name.", choices: SETTING_NAMES };
 
 const QUIET: OptionSpec = { flags: "-q, --quiet", doc: "Print the id alone." };
@@ -318,6 +320,112 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/config.ts"),
   },
   {
+    path: ["schedule", "add"],
+    summary: "Add a job again and again, by cron or by interval",
+    description:
+      "One argument after the name is run by the shell (sh -c); words after -- are a program and " +
+      "its arguments, run without a shell; --kind and --payload, or --job, name any other job. A " +
+      "running serve or worker makes the jobs.\n\n" +
+      "Cron: minute hour day month weekday, or six fields with seconds first, or a word such as " +
+      "@daily. Where clocks are set, a schedule that names every hour goes by elapsed time; any " +
+      "other runs once for each time it names, in the hour that is left out at its end.",
+    arguments: [
+      SCHEDULE,
+      { name: "command", doc: "What to run.", isOptional: true, isMany: true },
+    ],
+    options: [
+      { flags: "--cron <expression>", doc: "When, as '30 2 * * MON-FRI'." },
+      { flags: "--every <duration>", doc: "Or how often, as 10m, counted from now." },
+      { flags: "--tz <zone>", doc: "The time zone of --cron, as Europe/Berlin. Default: UTC." },
+      {
+        flags: "--catch-up <policy>",
+        doc: "Times that passed while nothing ran: once (one job for all of them, the default), " +
+          `skip, or all (one each, at most ${SCHEDULE_LIMITS.caughtUp}).`,
+        choices: CATCH_UP,
+      },
+      {
+        flags: "--overlap <policy>",
+        doc: "While its last job is not finished: allow (the default), or skip.",
+        choices: OVERLAP,
+      },
+      { flags: "--kind <name>", doc: "The job's kind, for other jobs than commands." },
+      { flags: "--payload <json>", doc: "Its payload, as JSON." },
+      { flags: "--job <json>", doc: "Or the whole job, as enqueue takes it." },
+      ...JOB_OPTIONS,
+      CWD_OPTION,
+      { flags: "--replace", doc: "Take the place of a schedule with this name." },
+      { ...QUIET, doc: "Print the name alone." },
+    ],
+    settings: ADDING,
+    examples: [
+      ["schedule add backup --cron '30 2 * * *' --tz Europe/Berlin './backup.sh'", "every night"],
+      [
+        "schedule add poll --every 10m --overlap skip -- curl -fsS https://example.com",
+        "a program",
+      ],
+      [
+        `schedule add hello --cron @daily --kind count --payload '"Hello"'`,
+        "a job of another kind",
+      ],
+      ["schedule add backup --cron @weekly --replace './backup.sh'", "another time"],
+    ],
+    usageHint: "write: queuectl schedule add NAME --cron '30 2 * * *' \"COMMAND\", or without a " +
+      "shell: ... -- PROGRAM ARG...",
+    load: () => import("./commands/schedule.ts"),
+  },
+  {
+    path: ["schedule", "list"],
+    summary: "Show the schedules, and when each runs next",
+    settings: STORE,
+    examples: [["schedule list", "by name"]],
+    load: () => import("./commands/schedule.ts"),
+  },
+  {
+    path: ["schedule", "show"],
+    summary: "Show everything about a schedule, and when it runs next",
+    arguments: [SCHEDULE],
+    options: [{
+      flags: "--next <n>",
+      doc: `So many of its next runs. Default: ${SCHEDULE_LIMITS.shownDefault}.`,
+    }],
+    settings: STORE,
+    examples: [["schedule show backup --next 10", "with its next ten runs"]],
+    load: () => import("./commands/schedule.ts"),
+  },
+  {
+    path: ["schedule", "pause"],
+    summary: "Make no jobs until the schedule is resumed",
+    arguments: [SCHEDULE],
+    settings: STORE,
+    examples: [["schedule pause backup", "what it has made goes on"]],
+    load: () => import("./commands/schedule.ts"),
+  },
+  {
+    path: ["schedule", "resume"],
+    summary: "Let a paused schedule go on with its next time from now",
+    arguments: [SCHEDULE],
+    settings: STORE,
+    examples: [["schedule resume backup", "nothing is made up for"]],
+    load: () => import("./commands/schedule.ts"),
+  },
+  {
+    path: ["schedule", "run"],
+    summary: "Add a schedule's job now, besides its times",
+    arguments: [SCHEDULE],
+    options: [QUIET],
+    settings: [...STORE, "max-queue-depth"],
+    examples: [['queuectl wait "$(queuectl schedule run backup --quiet)"', "and wait for it"]],
+    load: () => import("./commands/schedule.ts"),
+  },
+  {
+    path: ["schedule", "remove"],
+    summary: "Forget a schedule; the jobs it has made stay",
+    arguments: [SCHEDULE],
+    settings: STORE,
+    examples: [["schedule remove backup", "for good"]],
+    load: () => import("./commands/schedule.ts"),
+  },
+  {
     path: ["token", "create"],
     summary: "Make a token for the API, and print its secret once",
     description: "The secret is not kept, only its hash: who loses it makes another. Scopes: " +
@@ -424,5 +532,6 @@ export const COMMANDS: readonly CommandSpec[] = [
 export const GROUPS: Readonly<Record<string, string>> = {
   dlq: "List, retry or delete dead jobs",
   config: "Show and change the settings stored in the database",
+  schedule: "Add jobs again and again, by cron or by interval",
   token: "Make, list or revoke tokens for the API",
 };
