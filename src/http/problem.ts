@@ -35,7 +35,7 @@ const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   "token-in-url": { status: 400, title: "A token does not belong into a URL" },
   "unauthorized": { status: 401, title: "A token is needed" },
   "forbidden": { status: 403, title: "This is not allowed here" },
-  "not-found": { status: 404, title: "There is no such job" },
+  "not-found": { status: 404, title: "There is no such thing" },
   "no-such-path": { status: 404, title: "There is nothing at this path" },
   "method-not-allowed": { status: 405, title: "The path does not answer to this method" },
   "request-timeout": { status: 408, title: "The request's body came too slowly" },

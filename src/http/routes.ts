@@ -6,6 +6,15 @@ import { getHealth, getReady } from "./routes/health.ts";
 import { listJobs } from "./routes/list.ts";
 import { getOutput } from "./routes/output.ts";
 import { getResult } from "./routes/result.ts";
+import {
+  deleteSchedule,
+  getSchedule,
+  getSchedules,
+  pauseSchedule,
+  postSchedule,
+  resumeSchedule,
+  runSchedule,
+} from "./routes/schedules.ts";
 import { getQueues, getStats, getWorkers } from "./routes/stats.ts";
 import { postBatch, postJob } from "./routes/submit.ts";
 
@@ -23,6 +32,13 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/stats", handler: getStats, scope: "read" },
   { method: "GET", path: "/queues", handler: getQueues, scope: "read" },
   { method: "GET", path: "/workers", handler: getWorkers, scope: "read" },
+  { method: "GET", path: "/schedules", handler: getSchedules, scope: "read" },
+  { method: "POST", path: "/schedules", handler: postSchedule, scope: "admin" },
+  { method: "GET", path: "/schedules/{name}", handler: getSchedule, scope: "read" },
+  { method: "DELETE", path: "/schedules/{name}", handler: deleteSchedule, scope: "admin" },
+  { method: "POST", path: "/schedules/{name}/pause", handler: pauseSchedule, scope: "admin" },
+  { method: "POST", path: "/schedules/{name}/resume", handler: resumeSchedule, scope: "admin" },
+  { method: "POST", path: "/schedules/{name}/run", handler: runSchedule, scope: "admin" },
   { method: "GET", path: "/audit", handler: getAudit, scope: "admin" },
   { method: "GET", path: "/healthz", handler: getHealth, scope: "open" },
   { method: "GET", path: "/readyz", handler: getReady, scope: "open" },

@@ -50,8 +50,8 @@ export class Schedules {
     switch (addition.result) {
       case "exists":
         throw new ConflictError(
-          `a schedule with the name ${JSON.stringify(schedule.name)} exists already; remove it ` +
-            "first, choose another name, or say that it is to be replaced",
+          `a schedule with the name ${JSON.stringify(schedule.name)} exists already; choose ` +
+            'another name, or replace it (--replace, "replace": true)',
         );
       case "too-many":
         throw new ConflictError(

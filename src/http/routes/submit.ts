@@ -169,7 +169,7 @@ function created({ id }: Added): Response {
  * Commands run whatever they are told to: over HTTP only where the operator wants that, and only
  * from those who were given the right.
  */
-function checkCommand(input: unknown, { caller, services: { settings } }: Call): void {
+export function checkCommand(input: unknown, { caller, services: { settings } }: Call): void {
   if (typeof input !== "object" || input === null) return;
   const isCommand = Object.hasOwn(input, "command") || Object.hasOwn(input, "cwd") ||
     (input as { kind?: unknown }).kind === "command";
@@ -183,12 +183,12 @@ function checkCommand(input: unknown, { caller, services: { settings } }: Call):
 }
 
 /** The type and subtype, lower-case, without parameters. */
-function mediaType(contentType: string): string {
+export function mediaType(contentType: string): string {
   const end = contentType.indexOf(";");
   return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
 }
 
-function unsupported(found: string, expected: string): RequestError {
+export function unsupported(found: string, expected: string): RequestError {
   const got = found === "" ? "none" : JSON.stringify(found.slice(0, 80));
   return new RequestError(
     "unsupported-media-type",
