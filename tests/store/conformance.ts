@@ -16,6 +16,7 @@ import { limitPromises } from "./conformance/limits.ts";
 import { listPromises } from "./conformance/list.ts";
 import { payloadPromises } from "./conformance/payload.ts";
 import { reapPromises } from "./conformance/reap.ts";
+import { schedulePromises } from "./conformance/schedules.ts";
 import { sessionPromises } from "./conformance/session.ts";
 import { settlePromises } from "./conformance/settle.ts";
 import { statsPromises } from "./conformance/stats.ts";
@@ -41,6 +42,7 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   listPromises(suite);
   payloadPromises(suite);
   statsPromises(suite);
+  schedulePromises(suite);
   sessionPromises(suite);
   connectionPromises(suite);
   depthPromises(suite);
