@@ -9,7 +9,7 @@ import { CATCH_UP, OVERLAP, SCHEDULE_LIMITS } from "../job/schedule.ts";
 import { SCOPES } from "../job/scope.ts";
 import { STATES } from "../job/state.ts";
 import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
-import { CWD_OPTION, JOB_OPTIONS } from "./job_options.ts";
+import { CWD_OPTION, JOB_OPTIONS, RELATION_OPTIONS } from "./job_options.ts";
 
 /** Settings of every command that opens the store. */
 const STORE = ["db", "sqlite-driver"] as const satisfies SettingName[];
@@ -91,6 +91,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "--delay <duration>", doc: "Not before this has passed: 30s, 10m, 1h." },
       { flags: "--id <id>", doc: "The job's id; by default a new one is made." },
       ...JOB_OPTIONS,
+      ...RELATION_OPTIONS,
       CWD_OPTION,
       QUIET,
     ],
@@ -100,6 +101,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["add -- convert 'my picture.png' out.webp", "a program, without a shell"],
       ['add "./backup.sh" --max-retries 5 --timeout 10m', "with limits"],
       ['add "./report.sh" --run-at 2030-12-01T08:00:00Z --priority 10', "later, before others"],
+      ['add "make deploy" --after "$build" --after "$tests"', "once both have succeeded"],
+      ['add "./sync.sh" --unique-key sync', "unless one waits or runs already"],
+      ['add "./fetch.sh" --backoff 1s,10s,1m --jitter 0.2 --retry-on 75', "retried differently"],
       ['id=$(queuectl add --quiet "make") && queuectl wait "$id"', "wait for its end"],
     ],
     usageHint: 'write: queuectl add "COMMAND", or without a shell: queuectl add -- PROGRAM ARG...',

@@ -18,6 +18,7 @@ const EXIT_OF_CODE: Readonly<Record<ErrorCode, number>> = {
   "too-large": EXIT.usage,
   "not-found": EXIT.noSuchJob,
   "conflict": EXIT.failed,
+  "idempotency-key-reused": EXIT.failed,
   "forbidden": EXIT.failed,
   "queue-full": EXIT.failed,
   "store-unavailable": EXIT.storeUnavailable,

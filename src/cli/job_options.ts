@@ -1,5 +1,6 @@
 /** What a job is like, as options: shared by all commands that describe one. */
 import { resolve } from "node:path";
+import { AFTER_CONDITIONS, ON_CONFLICT } from "../job/job.ts";
 import type { Invocation, OptionSpec } from "./command.ts";
 import { UsageError } from "./exit.ts";
 
@@ -8,6 +9,35 @@ export const JOB_OPTIONS: readonly OptionSpec[] = [
   { flags: "--priority <n>", doc: "Higher runs first. Default: 0." },
   { flags: "--timeout <duration>", doc: "Stop an attempt that runs longer." },
   { flags: "--queue <name>", doc: "The queue. Default: default." },
+  { flags: "--key <key>", doc: "Whose job it is, where a queue is shared between keys." },
+  {
+    flags: "--backoff <delays>",
+    doc: "How retries wait: exponential[:BASE], linear[:10s], fixed[:5s], or a list: 1s,5s,30s.",
+  },
+  { flags: "--jitter <part>", doc: "From 0 to 1: each wait is that much longer or shorter." },
+  { flags: "--retry-on <codes>", doc: "Retry these exit codes only: 75,111." },
+  { flags: "--max-age <duration>", doc: "No retry once this has passed since it was due first." },
+  { flags: "--callback-url <url>", doc: "Its outcome is posted there." },
+];
+
+/** Of a job that is added once: what it has to do with others. */
+export const RELATION_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: "--after <id>",
+    doc: "Wait until this job has ended; several times, or several ids with commas.",
+    isMany: true,
+  },
+  {
+    flags: "--after-on <condition>",
+    doc: "How they must have ended: success (default), failure or any.",
+    choices: AFTER_CONDITIONS,
+  },
+  { flags: "--unique-key <key>", doc: "At most one job with this key waits or runs at a time." },
+  {
+    flags: "--on-conflict <action>",
+    doc: "When there is one: return it (default), replace it while it waits, or refuse.",
+    choices: ON_CONFLICT,
+  },
 ];
 
 export const CWD_OPTION: OptionSpec = {
@@ -21,6 +51,23 @@ export function readJobOptions({ options }: Invocation): Record<string, unknown>
     priority: options.numberOrText("priority"),
     timeout: options.text("timeout"),
     queue: options.text("queue"),
+    key: options.text("key"),
+    backoff: options.text("backoff"),
+    jitter: options.numberOrText("jitter"),
+    retry_on: options.text("retry-on"),
+    max_age: options.text("max-age"),
+    callback_url: options.text("callback-url"),
+  });
+}
+
+/** Likewise for {@link RELATION_OPTIONS}. */
+export function readRelations({ options }: Invocation): Record<string, unknown> {
+  const after = options.texts("after");
+  return given({
+    after: after.length === 0 ? undefined : after.join(","),
+    after_on: options.text("after-on"),
+    unique_key: options.text("unique-key"),
+    on_conflict: options.text("on-conflict"),
   });
 }
 

@@ -2,7 +2,7 @@
 import { type Job, LIMITS, type Payload } from "../job/job.ts";
 import type { JobState } from "../job/state.ts";
 import type { Queue } from "../queue/queue.ts";
-import { statusView } from "../queue/views.ts";
+import { isHeldBack, statusOf } from "../queue/views.ts";
 import type { Invocation } from "./command.ts";
 import { type Column, oneLine, type Output } from "./output.ts";
 
@@ -50,7 +50,8 @@ export async function printJobs(
 ): Promise<void> {
   const { jobs, hasMore } = await collect(queue, query, limit);
   if (out.isJson) {
-    out.json(jobs.map((job) => ({ id: job.id, ...statusView(job) })));
+    const views = jobs.map(async (job) => ({ id: job.id, ...await statusOf(job, queue) }));
+    out.json(await Promise.all(views));
   } else if (jobs.length === 0) {
     out.note(describeNothing(query.states, (query.queue ?? query.kind) !== undefined));
   } else {
@@ -86,7 +87,7 @@ async function rows(jobs: readonly Job[], queue: Queue, out: Output): Promise<st
     String(job.priority),
     `${job.attempts}/${job.maxRetries + 1}`,
     out.time(job.createdAtMs),
-    job.state === "pending" || job.state === "failed" ? out.time(job.runAtMs) : "-",
+    runAt(job, out),
   ]);
   const widths = heads[0]!.map((_, column) =>
     Math.max(COLUMNS[column]!.title.length, ...heads.map((head) => head[column]!.length))
@@ -99,8 +100,14 @@ async function rows(jobs: readonly Job[], queue: Queue, out: Output): Promise<st
   }));
 }
 
-/** Why it failed, or else what it runs. */
+function runAt(job: Job, out: Output): string {
+  if (isHeldBack(job)) return "after others";
+  return job.state === "pending" || job.state === "failed" ? out.time(job.runAtMs) : "-";
+}
+
+/** Why it failed, what it waits for, or else what it runs. */
 async function describeJob(job: Job, queue: Queue): Promise<string> {
+  if (isHeldBack(job)) return `waits for ${(await queue.waitingFor(job)).join(", ")}`;
   if (job.lastError !== null) return job.lastError.message;
   if (job.kind !== "command") return "";
   return commandText(await queue.payload(job)) ?? "";

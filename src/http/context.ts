@@ -9,6 +9,7 @@ import type { Queue } from "../queue/queue.ts";
 import type { Caller } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
 import type { BodyStreams } from "./body_stream.ts";
+import type { RequestsUnderWay } from "./idempotency.ts";
 
 /** What lives as long as the server. */
 export interface Services {
@@ -18,6 +19,7 @@ export interface Services {
   readonly bodies: BodyReader;
   /** For bodies that are too large for memory. */
   readonly uploads: BodyStreams;
+  readonly requests: RequestsUnderWay;
   readonly version: string;
   /** On the clock of `performance.now()`. */
   readonly startedAtMs: number;

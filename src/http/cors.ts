@@ -31,7 +31,7 @@ export class CrossOrigin {
       headers: {
         ...SECURITY_HEADERS,
         "access-control-allow-methods": "GET, POST, DELETE",
-        "access-control-allow-headers": "authorization, content-type",
+        "access-control-allow-headers": "authorization, content-type, idempotency-key",
         "access-control-max-age": REMEMBER_S,
       },
     });
@@ -43,7 +43,10 @@ export class CrossOrigin {
     response.headers.append("vary", "origin");
     if (!this.allows(origin)) return response;
     response.headers.set("access-control-allow-origin", origin!);
-    response.headers.set("access-control-expose-headers", "location, retry-after");
+    response.headers.set(
+      "access-control-expose-headers",
+      "location, retry-after, idempotency-replayed",
+    );
     return response;
   }
 }

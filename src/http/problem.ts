@@ -19,6 +19,7 @@ type RequestErrorCode =
   | "unauthorized"
   | "no-such-path"
   | "method-not-allowed"
+  | "idempotency-key-in-use"
   | "request-timeout"
   | "unsupported-media-type"
   | "misdirected"
@@ -40,6 +41,8 @@ const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   "method-not-allowed": { status: 405, title: "The path does not answer to this method" },
   "request-timeout": { status: 408, title: "The request's body came too slowly" },
   "conflict": { status: 409, title: "The request contradicts what is stored" },
+  "idempotency-key-in-use": { status: 409, title: "The request is under way", retryAfterS: 1 },
+  "idempotency-key-reused": { status: 422, title: "The key is that of another request" },
   "too-large": { status: 413, title: "The request is too large" },
   "unsupported-media-type": { status: 415, title: "The content type is not understood" },
   "misdirected": { status: 421, title: "The request names a host that this server is not" },

@@ -13,6 +13,7 @@ import { BodyStreams } from "./body_stream.ts";
 import { CrossOrigin } from "./cors.ts";
 import { createDispatcher } from "./dispatch.ts";
 import { HostGuard, isLoopbackAddress } from "./host.ts";
+import { RequestsUnderWay } from "./idempotency.ts";
 import { Listener } from "./listener.ts";
 import { PageHost } from "./page_host.ts";
 import { RateLimiter } from "./rate_limit.ts";
@@ -106,7 +107,8 @@ function listen(options: ServerOptions, book: TokenBook): Server {
   });
   const sessions = new Sessions(tokens);
   const crossOrigin = new CrossOrigin(settings["cors-origins"]);
-  const services = { ...options, bodies, uploads, startedAtMs: performance.now() };
+  const requests = new RequestsUnderWay();
+  const services = { ...options, bodies, uploads, requests, startedAtMs: performance.now() };
   const { pages } = options;
   const handler = createDispatcher({
     router,

@@ -31,11 +31,13 @@ export interface ReceivedForm {
  */
 export async function receiveForm(
   body: AsyncIterable<Uint8Array>,
-  { contentType, limitBytes, beginFile }: {
+  { contentType, limitBytes, beginFile, onFileBytes }: {
     readonly contentType: string;
     /** Of the file. */
     readonly limitBytes: number;
     readonly beginFile: (header: PartHeader) => Promise<FileWriter>;
+    /** Sees the file as it comes. */
+    readonly onFileBytes: (bytes: Uint8Array) => void;
   },
 ): Promise<ReceivedForm> {
   const stream = new MultipartStream(contentType);
@@ -44,7 +46,10 @@ export async function receiveForm(
     for await (const piece of body) {
       for (const event of stream.push(piece)) {
         if (event.type === "begin") await receiver.begin(event.header);
-        else if (event.type === "data") await receiver.take(event.bytes);
+        else if (event.type === "data") {
+          if (receiver.isFileComing) onFileBytes(event.bytes);
+          await receiver.take(event.bytes);
+        }
       }
     }
     stream.end();
@@ -77,6 +82,10 @@ class Receiver {
     // A second file is a mistake of the form, which is told once all of it is known.
     if (this.#writer === null) this.#writer = await this.#beginFile(header);
     else this.#target = "nowhere";
+  }
+
+  get isFileComing(): boolean {
+    return this.#target === "file";
   }
 
   async take(bytes: Uint8Array): Promise<void> {

@@ -27,7 +27,8 @@ export function backoffDelayMs(failure: number, { base, capMs }: BackoffPolicy):
 
 /**
  * The delay in milliseconds after failure number `failure` of a job with a policy of its own. What
- * the policy leaves open is as for every job.
+ * the policy leaves open is as for every job. Jitter comes last, so that jobs that have reached the
+ * cap do not all come back in the same moment; it may therefore pass the cap.
  */
 export function retryDelayMs(
   failure: number,

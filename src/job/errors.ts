@@ -17,6 +17,7 @@ export type ErrorCode =
   | "invalid"
   | "not-found"
   | "conflict"
+  | "idempotency-key-reused"
   | "forbidden"
   | "too-large"
   | "queue-full"
@@ -70,6 +71,17 @@ export class ScheduleNotFoundError extends QueueError {
 export class ConflictError extends QueueError {
   constructor(message: string) {
     super("conflict", message);
+  }
+}
+
+/** A request has the key of another request that was answered before. */
+export class ReusedKeyError extends QueueError {
+  constructor() {
+    super(
+      "idempotency-key-reused",
+      "this Idempotency-Key came before with another request (method, path, content type or body); " +
+        "expected the same request again, or a new key",
+    );
   }
 }
 

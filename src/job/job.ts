@@ -121,7 +121,9 @@ export interface RetryPolicy {
   readonly jitter?: number;
   /** For commands: exit codes that are worth a retry; with others the job is dead at once. */
   readonly exitCodes?: readonly number[];
-  /** No retry after this moment. */
+  /** No retry once so much time has passed since the job was due first, or was requeued. */
+  readonly maxAgeMs?: number;
+  /** The moment that `maxAgeMs` stands for. */
   readonly untilMs?: number;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Random } from "../lib/clock.ts";
 import { backoffDelayMs, type BackoffPolicy, retryDelayMs } from "./backoff.ts";
-import type { AttemptError, JobOptions, NewJob } from "./job.ts";
+import type { AttemptError, JobOptions, NewJob, RetryPolicy } from "./job.ts";
 
 /** What happened to an attempt, as its worker saw it. */
 export type AttemptEnd =
@@ -72,10 +72,10 @@ export function decideOutcome(
       return { event: "release" };
     case "failed": {
       const { error, exit } = end;
-      const dueAtMs = retryAtMs(end, job, times);
-      return dueAtMs === null
-        ? { event: "bury", error, exit }
-        : { event: "fail", error, dueAtMs, exit };
+      const retry = decideRetry(end, job, times);
+      return "dueAtMs" in retry
+        ? { event: "fail", error, dueAtMs: retry.dueAtMs, exit }
+        : { event: "bury", error: explained(error, retry.refusal), exit };
     }
   }
 }
@@ -87,37 +87,74 @@ interface Retried {
   readonly options: JobOptions | null;
 }
 
-/** When a job runs again whose attempt failed; null: it does not. */
-function retryAtMs(
+/** When a job runs again, or why it does not although it has retries left (null: it has none). */
+type Retry = { readonly dueAtMs: number } | { readonly refusal: string | null };
+
+function decideRetry(
   { exit, retryAfterMs = 0 }: Extract<AttemptEnd, { type: "failed" }>,
   { attempts, maxRetries, options }: Retried,
   { nowMs, backoff, random }: { nowMs: number; backoff: BackoffPolicy; random: Random },
-): number | null {
+): Retry {
   const failures = attempts + 1;
-  if (failures > maxRetries) return null;
+  if (failures > maxRetries) return { refusal: null };
   const policy = options?.retry;
   if (policy === undefined) {
-    return nowMs + Math.max(backoffDelayMs(failures, backoff), retryAfterMs);
+    return { dueAtMs: nowMs + Math.max(backoffDelayMs(failures, backoff), retryAfterMs) };
   }
   const exitCode = exit?.exitCode ?? null;
   if (policy.exitCodes !== undefined && exitCode !== null && !policy.exitCodes.includes(exitCode)) {
-    return null;
+    return { refusal: `only the exit codes ${policy.exitCodes.join(", ")} are` };
   }
   const delayMs = retryDelayMs(failures, policy, { standard: backoff, random });
-  const dueAtMs = nowMs + Math.max(delayMs, retryAfterMs);
-  return policy.untilMs !== undefined && dueAtMs > policy.untilMs ? null : dueAtMs;
+  return withinAge(nowMs + Math.max(delayMs, retryAfterMs), policy);
+}
+
+function withinAge(dueAtMs: number, { untilMs }: RetryPolicy): Retry {
+  if (untilMs === undefined || dueAtMs <= untilMs) return { dueAtMs };
+  return { refusal: "the job would be older than its max_age" };
+}
+
+function explained(error: AttemptError, refusal: string | null): AttemptError {
+  if (refusal === null) return error;
+  return { code: error.code, message: `${error.message}; not tried again: ${refusal}` };
 }
 
 /**
  * When a job whose lease lapsed may run again. Its backoff counts from the holder's last sign of
  * life and never outlasts the lease: the promise is that it is claimable within lease + reap
- * interval, and waiting for the lease to run out was already a pause.
+ * interval, and waiting for the lease to run out was already a pause. Jitter would change nothing
+ * that matters then, so there is none.
  */
 export function reapedDueAtMs(
-  lapsed: { readonly attempts: number; readonly leaseExpiresAtMs: number },
+  lapsed: Omit<LapsedJob, "maxRetries">,
   { nowMs, leaseMs, backoff }: { nowMs: number; leaseMs: number; backoff: BackoffPolicy },
 ): number {
   const lastSignOfLifeMs = lapsed.leaseExpiresAtMs - leaseMs;
-  const dueAtMs = lastSignOfLifeMs + backoffDelayMs(lapsed.attempts + 1, backoff);
+  const policy = lapsed.options?.retry ?? {};
+  const delayMs = retryDelayMs(lapsed.attempts + 1, { ...policy, jitter: 0 }, {
+    standard: backoff,
+    random: () => 0.5,
+  });
+  const dueAtMs = lastSignOfLifeMs + delayMs;
   return Math.max(nowMs, Math.min(dueAtMs, lapsed.leaseExpiresAtMs));
+}
+
+/** What becomes of a job whose lease lapsed. No exit code is known of it, so none is held against it. */
+export function decideReaped(
+  lapsed: LapsedJob,
+  error: AttemptError,
+  times: { nowMs: number; leaseMs: number; backoff: BackoffPolicy },
+): Extract<Outcome, { event: "fail" | "bury" }> {
+  if (lapsed.attempts + 1 > lapsed.maxRetries) return { event: "bury", error };
+  const retry = withinAge(reapedDueAtMs(lapsed, times), lapsed.options?.retry ?? {});
+  return "dueAtMs" in retry
+    ? { event: "fail", error, dueAtMs: retry.dueAtMs }
+    : { event: "bury", error: explained(error, retry.refusal) };
+}
+
+interface LapsedJob {
+  readonly attempts: number;
+  readonly maxRetries: number;
+  readonly leaseExpiresAtMs: number;
+  readonly options?: JobOptions | null;
 }

@@ -3,6 +3,7 @@
  * every problem at once. Owns the rules on fields; the rules on a kind's payload come as an
  * argument, because kinds live in a room above this one.
  */
+import { relationProblems } from "./batch_relations.ts";
 import { InvalidInputError, type Problem } from "./errors.ts";
 import {
   type JobExtras,
@@ -108,7 +109,9 @@ export function parseNewJobs(inputs: readonly unknown[], context: ParseContext):
     throw new InvalidInputError([{ detail, pointer: "" }]);
   }
   const jobs: NewJob[] = [];
+  const indexes: number[] = [];
   const problems: Problem[] = [];
+  let areRelated = false;
   const firstWithId = new Map<string, number>();
   for (const [index, input] of inputs.entries()) {
     const result = tryParseNewJob(input, context, `/${index}`);
@@ -124,7 +127,10 @@ export function parseNewJobs(inputs: readonly unknown[], context: ParseContext):
     }
     if (!job.isIdFresh) firstWithId.set(job.id, first ?? index);
     jobs.push(job);
+    indexes.push(index);
+    areRelated ||= job.extras !== null;
   }
+  if (areRelated) problems.push(...relationProblems(jobs, indexes));
   if (problems.length > 0) throw new InvalidInputError(problems);
   return jobs;
 }
@@ -189,6 +195,9 @@ function tryParseNewJob(
   if (fields.after !== undefined && fields.id !== undefined && fields.after.includes(fields.id)) {
     report("after", `after: the job ${quote(fields.id)} cannot wait for itself`);
   }
+  if (has("retry_on") && kind !== undefined && kind !== "command") {
+    report("retry_on", "retry_on: only commands end with an exit code");
+  }
   if (has("cwd") && kind !== "command") report("cwd", "cwd: only commands run in a directory");
   let stored: Payload = "";
   if (parsePayload !== undefined && payload !== undefined) {
@@ -199,6 +208,7 @@ function tryParseNewJob(
   }
   if (problems.length > 0) return problems;
 
+  const runAtMs = fields.run_at ?? context.nowMs + (fields.delay ?? 0);
   return {
     id: fields.id ?? context.newId(),
     isIdFresh: fields.id === undefined,
@@ -206,20 +216,23 @@ function tryParseNewJob(
     kind: kind!,
     payload: stored,
     priority: fields.priority ?? 0,
-    runAtMs: fields.run_at ?? context.nowMs + (fields.delay ?? 0),
+    runAtMs,
     maxRetries: fields.max_retries ?? context.maxRetries,
     timeoutMs: fields.timeout ?? context.timeoutMs,
-    extras: readExtras(fields, { nowMs: context.nowMs, fileId: file?.file ?? null }),
+    extras: readExtras(fields, {
+      firstDueAtMs: Math.max(runAtMs, context.nowMs),
+      fileId: file?.file ?? null,
+    }),
   };
 }
 
 /** What the job has besides what every job has; null: nothing. */
 function readExtras(
   fields: FieldValues,
-  { nowMs, fileId }: { nowMs: number; fileId: number | null },
+  { firstDueAtMs, fileId }: { firstDueAtMs: number; fileId: number | null },
 ): JobExtras | null {
   const { key, unique_key, after, callback_url } = fields;
-  const retry = readRetryPolicy(fields, nowMs);
+  const retry = readRetryPolicy(fields, firstDueAtMs);
   if (
     key === undefined && unique_key === undefined && after === undefined &&
     callback_url === undefined && retry === undefined && fileId === null

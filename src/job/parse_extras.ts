@@ -17,12 +17,13 @@ import {
   parseInteger,
   quote,
 } from "./parse_values.ts";
+import { parseDuration } from "../lib/duration.ts";
 
 const ID = /^[A-Za-z0-9._:-]{1,64}$/;
 
-/** One id, or an array of them; each once. */
+/** One id, an array of them, or a text with commas between them; each once. */
 export function parseAfter(value: unknown): Parsed<readonly string[]> {
-  const ids = typeof value === "string" ? [value] : value;
+  const ids = typeof value === "string" ? value.split(",").map((id) => id.trim()) : value;
   const isList = Array.isArray(ids) && ids.length >= 1 && ids.length <= LIMITS.dependencies;
   if (!isList) {
     return {
@@ -52,21 +53,24 @@ export function parseUrl(value: unknown): Parsed<string> {
   };
 }
 
-const BACKOFF_EXPECTED =
-  '"exponential", "linear", "fixed", an object with such a type, or a list ' +
-  "of durations";
+const BACKOFF_EXPECTED = '"exponential", "linear:10s", "fixed:5s", a list of durations such as ' +
+  '"1s,5s,30s", or an object with a type, delay or base, and cap';
 const BACKOFF_TYPES = ["exponential", "linear", "fixed"] as const;
 
 /** Of `linear` and `fixed` where nothing else is said: as long as the first exponential delay. */
 const DEFAULT_DELAY_MS = 2_000;
 
 /**
- * How the delays between attempts grow: a word, `{"type": "linear", "delay": "10s", "cap": "1h"}`,
- * `{"type": "exponential", "base": 3}`, or a list such as `["1s", "10s", "1m"]`.
+ * How the delays between attempts grow: a text as people write it on a command line (`linear:10s`,
+ * `exponential:3`, `1s,5s,30s`), an object (`{"type": "linear", "delay": "10s", "cap": "1h"}`), or a
+ * list (`["1s", 5, "1m"]`).
  */
 export function parseBackoff(value: unknown): Parsed<Backoff> {
   if (Array.isArray(value)) return parseDelays(value);
-  const given = typeof value === "string" ? { type: value } : value;
+  if (typeof value === "string" && parseDuration(value.split(",")[0]!) !== null) {
+    return parseDelays(value.split(","));
+  }
+  const given = typeof value === "string" ? backoffFromText(value) : value;
   if (typeof given !== "object" || given === null) {
     return { problem: `expected ${BACKOFF_EXPECTED}, got ${describe(value)}` };
   }
@@ -99,6 +103,16 @@ export function parseBackoff(value: unknown): Parsed<Backoff> {
     : { value: { type: "fixed", delayMs: delayMs.value } };
 }
 
+/** `word`, or `word:detail`: the delay, of an exponential one its base. */
+function backoffFromText(text: string): Record<string, unknown> {
+  const colon = text.indexOf(":");
+  if (colon === -1) return { type: text };
+  const type = text.slice(0, colon);
+  const detail = text.slice(colon + 1);
+  if (type !== "exponential") return { type, delay: detail };
+  return { type, base: /^\d+(\.\d+)?$/.test(detail) ? Number(detail) : detail };
+}
+
 function parseDelays(values: readonly unknown[]): Parsed<Backoff> {
   if (values.length === 0 || values.length > LIMITS.retryList) {
     return { problem: `expected 1 to ${LIMITS.retryList} durations, got ${values.length}` };
@@ -112,9 +126,13 @@ function parseDelays(values: readonly unknown[]): Parsed<Backoff> {
   return { value: { type: "list", delaysMs } };
 }
 
-/** Exit codes of a command. */
+/** Exit codes of a command: one, an array of them, or a text such as `75,111`. */
 export function parseExitCodes(value: unknown): Parsed<readonly number[]> {
-  const codes = typeof value === "number" ? [value] : value;
+  const codes = typeof value === "number"
+    ? [value]
+    : typeof value === "string" && /^\d{1,9}(, *\d{1,9})*$/.test(value)
+    ? value.split(",").map(Number)
+    : value;
   if (!Array.isArray(codes) || codes.length === 0 || codes.length > LIMITS.retryList) {
     return {
       problem: `expected an array of 1 to ${LIMITS.retryList} exit codes, got ${describe(value)}`,
@@ -135,7 +153,7 @@ export function readRetryPolicy(
     readonly retry_on?: readonly number[];
     readonly max_age?: number;
   },
-  nowMs: number,
+  runAtMs: number,
 ): RetryPolicy | undefined {
   const isStandard = backoff === undefined && jitter === undefined && retry_on === undefined &&
     max_age === undefined;
@@ -144,6 +162,6 @@ export function readRetryPolicy(
     ...(backoff === undefined ? {} : { backoff }),
     ...(jitter === undefined ? {} : { jitter }),
     ...(retry_on === undefined ? {} : { exitCodes: retry_on }),
-    ...(max_age === undefined ? {} : { untilMs: nowMs + max_age }),
+    ...(max_age === undefined ? {} : { maxAgeMs: max_age, untilMs: runAtMs + max_age }),
   };
 }

@@ -35,8 +35,9 @@ export function parseDurationField(
 
 /** Text of at least one character without control characters. */
 export function parseText(value: unknown, most: number): Parsed<string> {
-  // deno-lint-ignore no-control-regex
-  const isText = typeof value === "string" && value.length > 0 && !/[\u0000-\u001f]/.test(value);
+  const isText = typeof value === "string" && value.length > 0 && value.isWellFormed() &&
+    // deno-lint-ignore no-control-regex
+    !/[\u0000-\u001f\u007f]/.test(value);
   if (isText && value.length <= most) return { value };
   return {
     problem: `expected 1 to ${most} characters, none of them a control character, got ` +

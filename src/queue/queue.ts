@@ -10,27 +10,41 @@ import {
   JobNotFoundError,
   type Problem,
   QueueFullError,
+  ReusedKeyError,
   StoreUnavailableError,
 } from "../job/errors.ts";
-import type { Attempt, Job, OutputChunk, OutputStream, Payload, StagedFile } from "../job/job.ts";
+import {
+  type Attempt,
+  HELD_MS,
+  type Job,
+  type NewJob,
+  type OutputChunk,
+  type OutputStream,
+  type Payload,
+  type StagedFile,
+} from "../job/job.ts";
 import { type ParseContext, parseNewJob, parseNewJobs, type PayloadParser } from "../job/parse.ts";
-import { isLeased, type JobState } from "../job/state.ts";
+import { isFinished, isLeased } from "../job/state.ts";
 import type { Clock } from "../lib/clock.ts";
-import type {
-  Addition,
-  AuditEntry,
-  AuditQuery,
-  Change,
-  JobPage,
-  JobStore,
-  ListQuery,
-  LiveJob,
-  NewFile,
-  Signature,
-  Stats,
-  StoredChunk,
-  StoredFile,
-  WorkerStatus,
+import {
+  type AddedJob,
+  type Addition,
+  type AuditEntry,
+  type AuditQuery,
+  type Change,
+  type Dependency,
+  type JobPage,
+  type JobStore,
+  type ListQuery,
+  type LiveJob,
+  type NewFile,
+  type RequestKey,
+  type Signature,
+  type Stats,
+  type StoredChunk,
+  type StoredFile,
+  whatBecame,
+  type WorkerStatus,
 } from "../store/store.ts";
 import { EventBus } from "./events.ts";
 import { FileWriter, giveUpFile, readFile, sweepFiles } from "./file_writer.ts";
@@ -54,11 +68,9 @@ export interface QueueOptions {
 }
 
 /** A job just added, or the one that stands for it. */
-export interface Added {
-  readonly id: string;
-  readonly state: JobState;
-  /** False: a live job with the same unique key was there already, and this is that one. */
-  readonly isNew: boolean;
+export interface Added extends AddedJob {
+  /** The request was answered before, and this is what became of the job then. */
+  readonly isReplay: boolean;
 }
 
 /** An attempt that ended without success, or the one that stands on the job itself. */
@@ -98,34 +110,34 @@ export class Queue {
   }
 
   /**
-   * Adds the job that the input describes.
+   * Adds the job that the input describes. With a `request` that was answered before, it adds nothing
+   * and returns what became of the job then.
    *
-   * @throws {InvalidInputError} with every problem, {@link ConflictError} when the id is in use,
-   * {@link QueueFullError} when too many jobs wait.
+   * @throws {InvalidInputError} with every problem, {@link ConflictError} when the id or the unique
+   * key is in use, {@link QueueFullError} when too many jobs wait, {@link ReusedKeyError}.
    */
-  async add(input: unknown, file?: StagedFile): Promise<Added> {
+  async add(
+    input: unknown,
+    { file, request = null }: { file?: StagedFile; request?: RequestKey | null } = {},
+  ): Promise<Added> {
     const context = this.parseContext(file);
     const job = parseNewJob(input, context);
-    const adding = this.store.add([job], context.nowMs, this);
-    // At once, not afterwards: a worker that is free claims the job in the commit that adds it.
-    this.events.emit({ type: "work.expected" });
-    const addition = await adding;
-    this.#assertAdded(addition, 1);
-    const existing = addition.existing?.get(0);
-    if (existing !== undefined) return { id: existing.id, state: existing.state, isNew: false };
-    this.events.emit({ type: "job.added", jobId: job.id, queue: job.queue, kind: job.kind });
-    return { id: job.id, state: "pending", isNew: true };
+    return (await this.#add([job], { nowMs: context.nowMs, request, isBatch: false }))[0]!;
   }
 
   /**
    * Adds the job that the input describes, with a file as its input. Where no new job comes of it,
    * the file is deleted. Throws as {@link Queue.add} does.
    */
-  async addWithFile(input: unknown, file: StagedFile): Promise<Added> {
+  async addWithFile(
+    input: unknown,
+    file: StagedFile,
+    request: RequestKey | null = null,
+  ): Promise<Added> {
     let isOwned = false;
     try {
-      const added = await this.add(input, file);
-      isOwned = added.isNew;
+      const added = await this.add(input, { file, request });
+      isOwned = added.isNew && !added.isReplay;
       return added;
     } finally {
       if (!isOwned) await this.giveUpFile(file);
@@ -177,18 +189,29 @@ export class Queue {
     }
   }
 
-  /** Adds all or none; returns their ids in order. Throws as {@link Queue.add} does. */
-  async addAll(inputs: readonly unknown[]): Promise<string[]> {
+  /** Adds all or none; returns what became of each. Throws as {@link Queue.add} does. */
+  addAll(inputs: readonly unknown[], request: RequestKey | null = null): Promise<Added[]> {
     const context = this.parseContext();
     const jobs = parseNewJobs(inputs, context);
-    const adding = this.store.add(jobs, context.nowMs, this);
+    return this.#add(jobs, { nowMs: context.nowMs, request, isBatch: true });
+  }
+
+  async #add(
+    jobs: readonly NewJob[],
+    { nowMs, request, isBatch }: { nowMs: number; request: RequestKey | null; isBatch: boolean },
+  ): Promise<Added[]> {
+    const adding = this.store.add(jobs, nowMs, { mostWaiting: this.mostWaiting, request });
+    // At once, not afterwards: a worker that is free claims the job in the commit that adds it.
     this.events.emit({ type: "work.expected" });
     const addition = await adding;
-    this.#assertAdded(addition, jobs.length);
-    return jobs.map(({ id, queue, kind }, index) => {
-      const existing = addition.existing?.get(index);
-      if (existing === undefined) this.events.emit({ type: "job.added", jobId: id, queue, kind });
-      return existing?.id ?? id;
+    this.#assertAdded(addition, jobs, isBatch);
+    const isReplay = addition.replay !== undefined;
+    return whatBecame(jobs, addition).map((added, index) => {
+      const { queue, kind } = jobs[index]!;
+      if (added.isNew && !isReplay) {
+        this.events.emit({ type: "job.added", jobId: added.id, queue, kind });
+      }
+      return { ...added, isReplay };
     });
   }
 
@@ -197,6 +220,17 @@ export class Queue {
     const job = await this.store.find(id);
     if (job === null) throw new JobNotFoundError(id);
     return job;
+  }
+
+  /** The jobs that a job waits for, or has waited for. */
+  async dependencies(job: Job): Promise<Dependency[]> {
+    return job.isDependent ? await this.store.dependencies(job.seq) : [];
+  }
+
+  /** The ids of the jobs that a job waits for now. */
+  async waitingFor(job: Job): Promise<readonly string[]> {
+    if (job.runAtMs !== HELD_MS || isFinished(job.state)) return [];
+    return (await this.dependencies(job)).filter(({ isMet }) => !isMet).map(({ id }) => id);
   }
 
   payload(job: Job): Promise<Payload> {
@@ -329,17 +363,16 @@ export class Queue {
     return this.#options.maxDepth ?? null;
   }
 
-  #assertAdded({ duplicates, missing = [], taken = [], waiting }: Addition, jobs: number): void {
+  #assertAdded(addition: Addition, jobs: readonly NewJob[], isBatch: boolean): void {
+    const { duplicates, missing = [], taken = [], waiting, isRequestDifferent } = addition;
+    if (isRequestDifferent) throw new ReusedKeyError();
+    if (missing.length > 0) throw unknownIds(missing, jobs, isBatch);
     if (duplicates.length > 0) throw duplicateIds(duplicates);
-    if (missing.length > 0) {
-      throw new InvalidInputError(missing.map((id) => ({
-        detail: `after: there is no job with the id ${JSON.stringify(id)} to wait for`,
-        pointer: "/after",
-      })));
-    }
     if (taken.length > 0) throw takenKeys(taken);
     if (waiting === undefined) return;
-    const found = jobs === 1 ? `${waiting} wait` : `${waiting} wait, and ${jobs} were to be added`;
+    const found = jobs.length === 1
+      ? `${waiting} wait`
+      : `${waiting} wait, and ${jobs.length} were to be added`;
     throw new QueueFullError(
       `the queue is full: expected at most ${this.#options.maxDepth} waiting jobs ` +
         `(max-queue-depth), but ${found}; try again later`,
@@ -412,6 +445,24 @@ function changed(change: Change, id: string, verb: string): Job {
   }
 }
 
+/** Every place where a job that does not exist is named. */
+function unknownIds(
+  ids: readonly string[],
+  jobs: readonly NewJob[],
+  isBatch: boolean,
+): InvalidInputError {
+  const unknown = new Set(ids);
+  const problems: Problem[] = [];
+  for (const [index, { extras }] of jobs.entries()) {
+    for (const id of extras?.after?.ids ?? []) {
+      if (!unknown.has(id)) continue;
+      const detail = `after: there is no job with the id ${JSON.stringify(id)} to wait for`;
+      problems.push({ detail, pointer: isBatch ? `/${index}/after` : "/after" });
+    }
+  }
+  return new InvalidInputError(problems);
+}
+
 function duplicateIds(ids: readonly string[]): ConflictError {
   const shown = ids.slice(0, 10).map((id) => JSON.stringify(id)).join(", ");
   const rest = ids.length > 10 ? ` and ${ids.length - 10} more` : "";
@@ -422,9 +473,10 @@ function duplicateIds(ids: readonly string[]): ConflictError {
 
 function takenKeys(taken: readonly LiveJob[]): ConflictError {
   const shown = taken.slice(0, 10).map(({ id, state, key }) =>
-    `${JSON.stringify(key)} is that of the job ${id}, which is ${state}`
+    `${JSON.stringify(key)} by the job ${id}, which is ${state}`
   ).join("; ");
-  return new ConflictError(`the unique key is taken: ${shown}`);
+  const rest = taken.length > 10 ? ` and ${taken.length - 10} more` : "";
+  return new ConflictError(`the unique key is taken: ${shown}${rest}`);
 }
 
 const STEP = 1_000;

@@ -7,18 +7,33 @@ import { HTTP_STATUS_OF, type JobState, STATES } from "../job/state.ts";
 import { isoTime } from "../lib/clock.ts";
 import type {
   AuditEntry,
+  Dependency,
   StateCounts,
   Stats,
   StoredFile,
   Throughput,
   WorkerStatus,
 } from "../store/store.ts";
-import type { AttemptView } from "./queue.ts";
+import { extrasView } from "./extras_view.ts";
+import type { AttemptView, Queue } from "./queue.ts";
 
 export type Json = Record<string, unknown>;
 
-/** The answer to "how is my job": everything but its input and results. */
-export function statusView(job: Job): Json {
+/** {@link statusView}, with the jobs that it waits for. */
+export async function statusOf(job: Job, queue: Queue): Promise<Json> {
+  return statusView(job, isHeldBack(job) ? await queue.waitingFor(job) : []);
+}
+
+/** Whether it waits for other jobs. */
+export function isHeldBack({ state, runAtMs }: Job): boolean {
+  return runAtMs === HELD_MS && state === "pending";
+}
+
+/**
+ * The answer to "how is my job": everything but its input and results. `waiting_for` is there only
+ * while it waits for other jobs.
+ */
+export function statusView(job: Job, waitingFor: readonly string[] = []): Json {
   const { schedule, scheduledAtMs = null } = job.options ?? {};
   return {
     job_id: job.id,
@@ -32,6 +47,7 @@ export function statusView(job: Job): Json {
     processing_by: isHeld(job.state) ? job.worker : null,
     cancel_requested: job.cancelRequestedAtMs !== null,
     run_at: job.runAtMs === HELD_MS ? null : isoTime(job.runAtMs),
+    ...(isHeldBack(job) ? { waiting_for: waitingFor } : undefined),
     created_at: isoTime(job.createdAtMs),
     updated_at: isoTime(job.updatedAtMs),
     started_at: isoTime(job.startedAtMs),
@@ -44,16 +60,19 @@ export function statusView(job: Job): Json {
 /** The whole job. */
 export function jobView(
   job: Job,
-  { payload, attempts, files = [] }: {
+  { payload, attempts, dependencies = [], files = [] }: {
     payload: Payload;
     attempts: readonly AttemptView[];
+    dependencies?: readonly Dependency[];
     files?: readonly StoredFile[];
   },
 ): Json {
+  const unmet = dependencies.filter(({ isMet }) => !isMet).map(({ id }) => id);
   return {
-    ...statusView(job),
+    ...statusView(job, unmet),
     id: job.id,
     timeout_ms: job.timeoutMs,
+    ...extrasView(job, dependencies),
     ...payloadView(payload, files),
     ...filesView(files),
     result: resultValue(job),

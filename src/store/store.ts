@@ -30,12 +30,13 @@ import type { ScheduleStore } from "./schedules.ts";
 export interface JobStore extends ScheduleStore, AsyncDisposable {
   /**
    * Inserts all or none. Ids that exist already are named in `duplicates`, and then nothing is
-   * inserted; nor when more than `mostWaiting` jobs would then wait for a worker.
+   * inserted; nor when more than `mostWaiting` jobs would then wait for a worker, nor when `request`
+   * was answered before.
    */
   add(
     jobs: readonly NewJob[],
     nowMs: number,
-    limits?: { readonly mostWaiting: number | null },
+    options?: AddOptions,
   ): Promise<Addition>;
 
   /**
@@ -178,6 +179,28 @@ export interface JobStore extends ScheduleStore, AsyncDisposable {
   watch(onChange: () => void): Disposable;
 }
 
+export interface AddOptions {
+  readonly mostWaiting: number | null;
+  /** For those who repeat a request when they have not got its answer. */
+  readonly request?: RequestKey | null;
+}
+
+/** What a caller calls a request of theirs. */
+export interface RequestKey {
+  readonly caller: string;
+  readonly key: string;
+  /** A hash of what makes this request different from others. */
+  readonly fingerprint: Uint8Array;
+}
+
+/** A job that was added, or the one that stands for it. */
+export interface AddedJob {
+  readonly id: string;
+  readonly state: JobState;
+  /** False: a live job with the same unique key was there already, and this is that one. */
+  readonly isNew: boolean;
+}
+
 /** What became of jobs that were to be added. */
 export interface Addition {
   readonly duplicates: readonly string[];
@@ -187,8 +210,34 @@ export interface Addition {
   readonly taken?: readonly LiveJob[];
   /** By position: live jobs with the same unique key, which stand for the ones not inserted. */
   readonly existing?: ReadonlyMap<number, LiveJob>;
+  /** By position: jobs that were cancelled at once, since a job to wait for has ended otherwise. */
+  readonly cancelled?: ReadonlySet<number>;
+  /** The same request came before, and then this became of its jobs. */
+  readonly replay?: readonly AddedJob[];
+  /** A request with this key came before, which was another one. */
+  readonly isRequestDifferent?: boolean;
   /** So many jobs wait that these would be too many; missing: the limit was not in the way. */
   readonly waiting?: number;
+}
+
+/** Whether nothing was inserted, because something spoke against it. */
+export function isRefused(addition: Addition): boolean {
+  const { duplicates, missing = [], taken = [], waiting, isRequestDifferent } = addition;
+  return duplicates.length + missing.length + taken.length > 0 || waiting !== undefined ||
+    isRequestDifferent === true;
+}
+
+/** What became of each job of a call that was not refused. */
+export function whatBecame(
+  jobs: readonly NewJob[],
+  { existing, cancelled, replay }: Addition,
+): readonly AddedJob[] {
+  if (replay !== undefined) return replay;
+  return jobs.map(({ id }, index) => {
+    const live = existing?.get(index);
+    if (live !== undefined) return { id: live.id, state: live.state, isNew: false };
+    return { id, state: cancelled?.has(index) ? "cancelled" : "pending", isNew: true };
+  });
 }
 
 /** The job that has a unique key now. */

@@ -1,7 +1,8 @@
 /** `queuectl enqueue`: jobs from JSON, on the command line or from stdin, all of them or none. */
 import { parseJsonText } from "../../http/json_text.ts";
 import { InvalidInputError, type Problem } from "../../job/errors.ts";
-import type { Queue } from "../../queue/queue.ts";
+import type { Added, Queue } from "../../queue/queue.ts";
+import { reportAdded, reportAllAdded } from "../added.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { EXIT } from "../exit.ts";
@@ -9,22 +10,21 @@ import { readAll } from "../io.ts";
 import { type JsonLine, readJsonLines } from "../json_lines.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { args, io, out } = invocation;
+  const { args, io } = invocation;
   const cwd = io.cwd();
   if (args[0] === "-") {
     const bytes = await readAll(io.stdin.readable());
-    const ids = await withQueue(invocation, ({ queue }) => enqueueLines(queue, bytes), { cwd });
-    report(invocation, ids);
+    const added = await withQueue(invocation, ({ queue }) => enqueueLines(queue, bytes), { cwd });
+    reportAllAdded(invocation, added);
     return EXIT.done;
   }
   const input = parseJsonText(args[0]!, "the argument");
   if (Array.isArray(input)) {
-    report(invocation, await withQueue(invocation, ({ queue }) => queue.addAll(input), { cwd }));
+    const added = await withQueue(invocation, ({ queue }) => queue.addAll(input), { cwd });
+    reportAllAdded(invocation, added);
     return EXIT.done;
   }
-  const { id, state } = await withQueue(invocation, ({ queue }) => queue.add(input), { cwd });
-  if (out.isJson) out.json({ job_id: id, id, status: "pending", state });
-  else report(invocation, [id]);
+  reportAdded(invocation, await withQueue(invocation, ({ queue }) => queue.add(input), { cwd }));
   return EXIT.done;
 }
 
@@ -33,7 +33,7 @@ export async function run(invocation: Invocation): Promise<number> {
  *
  * @throws {InvalidInputError} with the problems of all lines, each with its number.
  */
-async function enqueueLines(queue: Queue, bytes: Uint8Array): Promise<string[]> {
+async function enqueueLines(queue: Queue, bytes: Uint8Array): Promise<Added[]> {
   const { values, malformed } = readJsonLines(bytes);
   if (malformed.length > 0) {
     const others = values.flatMap(({ line, value }) =>
@@ -57,10 +57,4 @@ function atLine({ detail, pointer }: Problem, values: readonly JsonLine[]): Prob
   return line === undefined
     ? { detail, pointer }
     : { detail: `line ${line}: ${detail}`, pointer: "" };
-}
-
-function report({ out, options }: Invocation, ids: readonly string[]): void {
-  if (out.isJson) return out.json({ job_ids: ids });
-  const isQuiet = options.isOn("quiet");
-  for (const id of ids) out.line(isQuiet ? id : `Job enqueued with ID: ${id}`);
 }

@@ -1,8 +1,10 @@
 /** `queuectl show`: everything about a job. */
-import type { Job, OutputStream, Payload } from "../../job/job.ts";
+import { HELD_MS, type Job, type OutputStream, type Payload } from "../../job/job.ts";
 import { formatDuration, humanDuration } from "../../lib/duration.ts";
 import { type AttemptView, joinOutput, type Queue } from "../../queue/queue.ts";
-import { jobView } from "../../queue/views.ts";
+import { describeRetries } from "../../queue/extras_view.ts";
+import { isHeldBack, jobView } from "../../queue/views.ts";
+import type { Dependency } from "../../store/store.ts";
 import { EXIT } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
@@ -27,9 +29,10 @@ export function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   return withQueue(invocation, async ({ queue }) => {
     const job = await queue.find(args[0]!);
-    const [payload, attempts, output, files] = await Promise.all([
+    const [payload, attempts, dependencies, output, files] = await Promise.all([
       queue.payload(job),
       queue.attempts(job),
+      queue.dependencies(job),
       queue.output(job),
       queue.files(job),
     ]);
@@ -39,10 +42,10 @@ export function run(invocation: Invocation): Promise<number> {
         [stream, text],
         [`${stream}_truncated`, isTruncated],
       ]);
-      const view = jobView(job, { payload, attempts, files });
+      const view = jobView(job, { payload, attempts, dependencies, files });
       out.json({ ...view, output: Object.fromEntries(fields) });
     } else {
-      printJob(out, job, payload);
+      printJob(out, job, { payload, dependencies });
       printAttempts(out, attempts);
       for (const kept of streams) printOutput(out, kept, job.id);
     }
@@ -50,7 +53,12 @@ export function run(invocation: Invocation): Promise<number> {
   });
 }
 
-function printJob(out: Output, job: Job, payload: Payload): void {
+function printJob(
+  out: Output,
+  job: Job,
+  { payload, dependencies }: { payload: Payload; dependencies: readonly Dependency[] },
+): void {
+  const { key, options } = job;
   const retries = job.maxRetries === 1 ? "1 retry" : `${job.maxRetries} retries`;
   out.facts([
     ["Job", job.id],
@@ -62,15 +70,28 @@ function printJob(out: Output, job: Job, payload: Payload): void {
     ...describePayload(job, payload),
     ["Priority", String(job.priority)],
     ["Attempts", `${job.attempts} failed; ${retries} allowed`],
+    ["Retries", options?.retry === undefined ? null : describeRetries(options.retry)],
     ["Timeout", job.timeoutMs === null ? null : formatDuration(job.timeoutMs)],
     ["Worker", job.worker],
     ["Created", out.fullTime(job.createdAtMs)],
-    ["Run at", out.fullTime(job.runAtMs)],
+    ["Run at", isHeldBack(job) ? "when the jobs that it waits for have ended" : runAt(out, job)],
+    ["After", dependencies.length === 0 ? null : dependencies.map(describeDependency).join("\n  ")],
+    ["Key", key === null ? null : oneLine(key, 300)],
+    ["Unique key", options?.uniqueKey === undefined ? null : oneLine(options.uniqueKey, 300)],
+    ["Callback", options?.callbackUrl === undefined ? null : oneLine(options.callbackUrl, 300)],
     ["Started", out.fullTime(job.startedAtMs)],
     ["Finished", out.fullTime(job.finishedAtMs)],
     ["Took", elapsed(job.startedAtMs, job.finishedAtMs)],
     ["Cancel asked", out.fullTime(job.cancelRequestedAtMs)],
   ]);
+}
+
+function runAt(out: Output, { runAtMs }: Job): string | null {
+  return runAtMs === HELD_MS ? null : out.fullTime(runAtMs);
+}
+
+function describeDependency({ id, condition, isMet }: Dependency): string {
+  return `${id} (on ${condition}): ${isMet ? "met" : "not met"}`;
 }
 
 function describePayload(job: Job, payload: Payload): [string, string | null][] {

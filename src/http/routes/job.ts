@@ -2,7 +2,8 @@
 import { JobNotFoundError } from "../../job/errors.ts";
 import type { Job } from "../../job/job.ts";
 import { ID_PATTERN } from "../../job/parse.ts";
-import { jobView, statusView } from "../../queue/views.ts";
+import type { Queue } from "../../queue/queue.ts";
+import { jobView, statusOf } from "../../queue/views.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
 
@@ -23,33 +24,37 @@ export async function findJob(call: Call): Promise<Job> {
 }
 
 export async function getStatus(call: Call): Promise<Response> {
-  return json(statusView(await findJob(call)));
+  return json(await statusOf(await findJob(call), call.services.queue));
 }
 
 export async function getJob(call: Call): Promise<Response> {
   const { queue } = call.services;
   const job = await findJob(call);
-  const [payload, attempts, files] = await Promise.all([
+  const [payload, attempts, dependencies, files] = await Promise.all([
     queue.payload(job),
     queue.attempts(job),
+    queue.dependencies(job),
     queue.files(job),
   ]);
-  return json(jobView(job, { payload, attempts, files }));
+  return json(jobView(job, { payload, attempts, dependencies, files }));
 }
 
 export async function cancelJob(call: Call): Promise<Response> {
-  return changed(await call.services.queue.cancel(jobIdOf(call), call.caller.name));
+  const { queue } = call.services;
+  return changed(await queue.cancel(jobIdOf(call), call.caller.name), queue);
 }
 
 export async function requeueJob(call: Call): Promise<Response> {
-  return changed(await call.services.queue.requeue(jobIdOf(call), call.caller.name));
+  const { queue } = call.services;
+  return changed(await queue.requeue(jobIdOf(call), call.caller.name), queue);
 }
 
 /** Answers with the job as it was. */
 export async function deleteJob(call: Call): Promise<Response> {
-  return changed(await call.services.queue.remove(jobIdOf(call), call.caller.name));
+  const { queue } = call.services;
+  return changed(await queue.remove(jobIdOf(call), call.caller.name), queue);
 }
 
-function changed(job: Job): Response {
-  return json({ id: job.id, ...statusView(job) });
+async function changed(job: Job, queue: Queue): Promise<Response> {
+  return json({ id: job.id, ...await statusOf(job, queue) });
 }

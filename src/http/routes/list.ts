@@ -2,7 +2,7 @@
 import { LIMITS } from "../../job/job.ts";
 import { ID_PATTERN } from "../../job/parse.ts";
 import { isJobState, type JobState, STATES } from "../../job/state.ts";
-import { statusView } from "../../queue/views.ts";
+import { statusOf } from "../../queue/views.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
 import { type ParameterParser, parseQuery, wholeNumber } from "../query.ts";
@@ -25,7 +25,7 @@ export async function listJobs({ services, query }: Call): Promise<Response> {
     beforeSeq: cursor,
   });
   return json({
-    jobs: page.jobs.map(statusView),
+    jobs: await Promise.all(page.jobs.map((job) => statusOf(job, services.queue))),
     next_cursor: page.nextSeq === null ? null : formatCursor(page.nextSeq),
   });
 }

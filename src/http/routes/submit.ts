@@ -5,8 +5,10 @@ import type { Added } from "../../queue/queue.ts";
 import type { NewFile } from "../../store/store.ts";
 import type { Call } from "../context.ts";
 import { allows } from "../../job/scope.ts";
+import { HTTP_STATUS_OF } from "../../job/state.ts";
 import { missingScope } from "../auth.ts";
 import { JSON_HEADERS, SECURITY_HEADERS } from "../headers.ts";
+import type { KeyedRequest } from "../idempotency.ts";
 import { BATCH_READERS, nameLines } from "../job_batch.ts";
 import { announcedBytes } from "../body_wire.ts";
 import {
@@ -45,21 +47,29 @@ export function mostBytesInMemory(uploadLimitBytes: number): number {
   return Math.min(uploadLimitBytes * BATCH_FACTOR, BATCH_BYTES);
 }
 
-/** 201 with the job's id, once it is durable. */
+/** 201 with the job's id, once it is durable; 200 with that of the live job with its unique key. */
 export function postJob(call: Call): Promise<Response> {
+  return call.services.requests.handle(call, addJob);
+}
+
+/** 201 with the ids: all jobs, or none. */
+export function postBatch(call: Call): Promise<Response> {
+  return call.services.requests.handle(call, addBatch);
+}
+
+function addJob(call: Call, keyed: KeyedRequest | null): Promise<Response> {
   const contentType = call.request.headers.get("content-type") ?? "";
   switch (mediaType(contentType)) {
     case "multipart/form-data":
-      return postUpload(call, contentType);
+      return addUpload(call, contentType, keyed);
     case "application/json":
-      return postJson(call);
+      return addJson(call, keyed);
     default:
       throw unsupported(contentType, "multipart/form-data or application/json");
   }
 }
 
-/** 201 with the ids: all jobs, or none. */
-export async function postBatch(call: Call): Promise<Response> {
+async function addBatch(call: Call, keyed: KeyedRequest | null): Promise<Response> {
   const { request, services: { bodies, queue, settings } } = call;
   const contentType = request.headers.get("content-type") ?? "";
   const read = BATCH_READERS.get(mediaType(contentType));
@@ -67,38 +77,48 @@ export async function postBatch(call: Call): Promise<Response> {
     throw unsupported(contentType, "application/json or application/x-ndjson");
   }
   const bytes = await bodies.read(request, mostBytesInMemory(settings["upload-limit"]));
+  keyed?.cover(bytes);
   const { inputs, lines } = read(bytes);
   inputs.forEach((input) => checkCommand(input, call));
   try {
-    const ids = await queue.addAll(inputs);
-    return new Response(JSON.stringify({ job_ids: ids }), { status: 201, headers: JSON_HEADERS });
+    return createdAll(await queue.addAll(inputs, keyed?.end()));
   } catch (error) {
     throw error instanceof InvalidInputError && lines !== null ? nameLines(error, lines) : error;
   }
 }
 
-async function postJson(call: Call) {
+async function addJson(call: Call, keyed: KeyedRequest | null) {
   const { request, services: { bodies, queue, settings } } = call;
   const bytes = await bodies.read(request, Math.min(settings["upload-limit"], JSON_BYTES));
   const input = parseJsonBytes(bytes, "the body");
   checkCommand(input, call);
-  return created(await queue.add(input));
+  keyed?.cover(bytes);
+  return created(await queue.add(input, { request: keyed?.end() }));
 }
 
 /** Small uploads are read into memory; what may be larger goes into the store while it comes. */
-function postUpload(call: Call, contentType: string): Promise<Response> {
+function addUpload(
+  call: Call,
+  contentType: string,
+  keyed: KeyedRequest | null,
+): Promise<Response> {
   const { request, services: { settings } } = call;
   const limitBytes = settings["upload-limit"] + FRAME_BYTES;
   const mayHaveBytes = Math.min(announcedBytes(request.headers) ?? Infinity, limitBytes);
   return mayHaveBytes <= MEMORY_BYTES + FRAME_BYTES
-    ? postSmallUpload(call, contentType)
-    : postLargeUpload(call, contentType);
+    ? addSmallUpload(call, contentType, keyed)
+    : addLargeUpload(call, contentType, keyed);
 }
 
-async function postSmallUpload(call: Call, contentType: string): Promise<Response> {
+async function addSmallUpload(
+  call: Call,
+  contentType: string,
+  keyed: KeyedRequest | null,
+): Promise<Response> {
   const { request, services: { bodies, queue, settings } } = call;
   const limitBytes = settings["upload-limit"];
   const parts = parseMultipart(await bodies.read(request, limitBytes + FRAME_BYTES), contentType);
+  for (const { name, bytes } of parts) keyed?.cover(bytes, name);
   const upload = parts.find(({ name }) => name === FILE_FIELD);
   const form = readForm(parts);
   checkCommand(form.input, call);
@@ -107,23 +127,33 @@ async function postSmallUpload(call: Call, contentType: string): Promise<Respons
     assertForm(form, () => queue.check(input));
     assertSize(upload!.bytes.length, limitBytes);
     assertUtf8(upload!.bytes, "the upload");
-    return created(await queue.add(input));
+    return created(await queue.add(input, { request: keyed?.end() }));
   }
   assertForm(form, () => queue.check(form.input, NO_FILE));
   assertSize(upload!.bytes.length, limitBytes);
   queue.assertValid(form.input, NO_FILE);
   const file = await queue.stageFile(newFile(upload!, upload!.bytes.length), [upload!.bytes]);
-  return created(await queue.addWithFile(form.input, file));
+  return created(await queue.addWithFile(form.input, file, keyed?.end()));
 }
 
-async function postLargeUpload(call: Call, contentType: string): Promise<Response> {
+async function addLargeUpload(
+  call: Call,
+  contentType: string,
+  keyed: KeyedRequest | null,
+): Promise<Response> {
   const { request, services: { uploads, queue, settings } } = call;
   const limitBytes = settings["upload-limit"];
+  const hash = keyed?.hash();
   const { parts, file } = await receiveForm(uploads.read(request, limitBytes + FRAME_BYTES), {
     contentType,
     limitBytes,
+    onFileBytes: (bytes) => hash?.update(bytes),
     beginFile: (header) => queue.beginFile(newFile(header, announcedBytes(request.headers) ?? 0)),
   });
+  for (const { name, bytes } of parts) {
+    if (name === FILE_FIELD) keyed?.coverHash(hash!, name);
+    else keyed?.cover(bytes, name);
+  }
   let form: Form;
   try {
     form = readForm(parts);
@@ -133,7 +163,7 @@ async function postLargeUpload(call: Call, contentType: string): Promise<Respons
     if (file !== null) await queue.giveUpFile(file);
     throw error;
   }
-  return created(await queue.addWithFile(form.input, file!));
+  return created(await queue.addWithFile(form.input, file!, keyed?.end()));
 }
 
 /** @throws {InvalidInputError} with what is wrong with the form, and with the job that it says. */
@@ -154,16 +184,34 @@ function newFile({ filename, mediaType }: PartHeader, expectedBytes: number): Ne
   };
 }
 
-function created({ id }: Added): Response {
-  return new Response(`{"job_id":"${id}","status":"pending"}`, {
-    status: 201,
+function created({ id, state, isNew, isReplay }: Added): Response {
+  const more = isNew ? "" : ',"existing":true';
+  return new Response(`{"job_id":"${id}","status":"${HTTP_STATUS_OF[state]}"${more}}`, {
+    status: isNew ? 201 : 200,
     headers: {
       "content-type": "application/json",
       "location": `/jobs/${id}`,
       ...SECURITY_HEADERS,
+      ...(isReplay ? REPLAYED : undefined),
     },
   });
 }
+
+/** 200 where every one of the jobs was there already. */
+function createdAll(added: readonly Added[]): Response {
+  const existing = added.filter(({ isNew }) => !isNew).map(({ id }) => id);
+  const body = {
+    job_ids: added.map(({ id }) => id),
+    ...(existing.length === 0 ? undefined : { existing }),
+  };
+  return new Response(JSON.stringify(body), {
+    status: existing.length === added.length ? 200 : 201,
+    headers: { ...JSON_HEADERS, ...(added[0]!.isReplay ? REPLAYED : undefined) },
+  });
+}
+
+/** Nothing was added: this is the answer of the request that came first. */
+const REPLAYED = { "idempotency-replayed": "true" } as const;
 
 /**
  * Commands run whatever they are told to: over HTTP only where the operator wants that, and only

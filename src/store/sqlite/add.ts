@@ -1,11 +1,12 @@
 /** Inserting jobs: those of all calls that share a commit go in together. */
 import type { NewJob, Payload } from "../../job/job.ts";
-import type { Addition } from "../store.ts";
+import { type Addition, isRefused, type RequestKey, whatBecame } from "../store.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, SqlValue } from "./connection.ts";
-import { prepareExtras, type SpecialJob } from "./extras.ts";
+import { type Checked, prepareExtras, refusalOf, type SpecialJob } from "./extras.ts";
 import type { Ends } from "./ends.ts";
 import type { Files } from "./files.ts";
+import type { Requests } from "./requests.ts";
 import type { DeferredRows, Transaction } from "./transaction_counts.ts";
 
 /**
@@ -18,7 +19,14 @@ const NOTHING_WRONG: Addition = { duplicates: [] };
 
 export type Add = ReturnType<typeof prepareAdd>;
 
-export function prepareAdd(connection: Connection, special: { ends: Ends; files: Files }) {
+interface AddLimits {
+  readonly mostWaiting: number | null;
+}
+
+export function prepareAdd(
+  connection: Connection,
+  { requests, ...special }: { ends: Ends; files: Files; requests: Requests },
+) {
   const rows = new JobRows(connection);
   const extras = prepareExtras(connection, special);
   const findIds = connection.prepare(
@@ -27,22 +35,17 @@ export function prepareAdd(connection: Connection, special: { ends: Ends; files:
 
   function add(
     jobs: readonly NewJob[],
-    { nowMs, mostWaiting }: { nowMs: number; mostWaiting: number | null },
+    { nowMs, mostWaiting }: AddLimits & { readonly nowMs: number },
     transaction: Transaction,
   ): Addition {
-    const chosen = jobs.filter((job) => !job.isIdFresh).map((job) => job.id);
-    if (chosen.length > 0) {
-      rows.write();
-      const found = findIds.all(JSON.stringify(chosen));
-      if (found.length > 0) return { duplicates: found.map((row) => row["id"] as string) };
+    if (jobs.some((job) => job.extras !== null)) {
+      return addSpecial(jobs, { nowMs, mostWaiting }, transaction);
     }
+    const duplicates = findDuplicates(jobs);
+    if (duplicates.length > 0) return { duplicates };
     if (mostWaiting !== null) {
       const waiting = transaction.waiting();
       if (waiting + jobs.length > mostWaiting) return { duplicates: [], waiting };
-    }
-    if (jobs.some((job) => job.extras !== null)) {
-      rows.write(); // they may name jobs that were added a moment ago
-      return addSpecial(jobs, nowMs, transaction);
     }
     transaction.defer(rows);
     for (const job of jobs) put(job, nowMs, transaction);
@@ -50,23 +53,61 @@ export function prepareAdd(connection: Connection, special: { ends: Ends; files:
     return NOTHING_WRONG;
   }
 
+  /** Like {@link add}, but what became of the same request before is told again. */
+  function addOnce(
+    jobs: readonly NewJob[],
+    { nowMs, request, ...limits }: AddLimits & { nowMs: number; request: RequestKey },
+    transaction: Transaction,
+  ): Addition {
+    const before = requests.find(request, nowMs);
+    if (before !== null) return before;
+    const addition = add(jobs, { nowMs, ...limits }, transaction);
+    if (!isRefused(addition)) requests.keep(request, whatBecame(jobs, addition), nowMs);
+    return addition;
+  }
+
+  /** Chosen ids that are in use. */
+  function findDuplicates(jobs: readonly NewJob[]): string[] {
+    const chosen = jobs.filter((job) => !job.isIdFresh).map((job) => job.id);
+    if (chosen.length === 0) return [];
+    rows.write();
+    return findIds.all(JSON.stringify(chosen)).map((row) => row["id"] as string);
+  }
+
   function put(job: NewJob, nowMs: number, transaction: Transaction): void {
     rows.put(job, nowMs);
     transaction.count(job.queue, "pending", 1);
   }
 
-  /** Jobs of which at least one has extras, in their order. */
+  /** Jobs of which at least one has extras. */
   function addSpecial(
     jobs: readonly NewJob[],
-    nowMs: number,
+    { nowMs, mostWaiting }: AddLimits & { readonly nowMs: number },
     transaction: Transaction,
   ): Addition {
-    const { refusal, existing } = extras.check(jobs);
-    if (refusal !== null) return refusal;
-    let added = 0;
+    rows.write(); // they may name jobs that were added a moment ago
+    const checked = extras.check(jobs);
+    const { existing } = checked;
+    const duplicates = findDuplicates(jobs.filter((_, index) => !existing.has(index)));
+    const refusal = refusalOf(checked);
+    if (refusal !== null || duplicates.length > 0) return { duplicates, ...refusal };
+    if (mostWaiting !== null && existing.size < jobs.length) {
+      const waiting = transaction.waiting();
+      if (waiting + jobs.length - existing.size > mostWaiting) return { duplicates: [], waiting };
+    }
+    const cancelled = insertAll(jobs, { existing, nowMs }, transaction);
+    return { duplicates: [], existing, cancelled };
+  }
+
+  /** Inserts the jobs in their order, but for those that others stand for. */
+  function insertAll(
+    jobs: readonly NewJob[],
+    { existing, nowMs }: { existing: Checked["existing"]; nowMs: number },
+    transaction: Transaction,
+  ): ReadonlySet<number> {
+    transaction.defer(rows);
     for (const [index, job] of jobs.entries()) {
       if (existing.has(index)) continue;
-      added++;
       if (job.extras === null) {
         put(job, nowMs, transaction);
         continue;
@@ -79,21 +120,25 @@ export function prepareAdd(connection: Connection, special: { ends: Ends; files:
       transaction.count(job.queue, "pending", 1);
     }
     rows.write();
-    extras.linkAll(jobs, { existing, nowMs }, transaction);
-    transaction.tally("added", added, nowMs);
-    return existing.size === 0 ? NOTHING_WRONG : { duplicates: [], existing };
+    transaction.tally("added", jobs.length - existing.size, nowMs);
+    return extras.linkAll(jobs, { existing, nowMs }, transaction);
   }
 
   /**
    * Adds jobs that nobody can be told about any more: what was added before, under the same id or
-   * unique key, is not added again.
+   * unique key, is not added again, and what waits for a job that does not exist is cancelled.
    */
   function addMissing(jobs: readonly NewJob[], nowMs: number, transaction: Transaction): void {
-    for (const job of jobs) add([job], { nowMs, mostWaiting: null }, transaction);
-    if (jobs.length > 0) transaction.wake();
+    const known = new Set(findDuplicates(jobs));
+    const unknown = jobs.filter(({ id }) => !known.has(id) && known.add(id));
+    if (unknown.length === 0) return;
+    rows.write();
+    const { taken, existing } = extras.check(unknown);
+    insertAll(unknown, { existing: new Map([...existing, ...taken]), nowMs }, transaction);
+    transaction.wake();
   }
 
-  return { add, addMissing };
+  return { add, addOnce, addMissing };
 }
 
 /** Rows of `jobs` to be inserted. One statement for many halves what a row costs. */

@@ -1,12 +1,12 @@
 /** Changes that people ask for: cancel, requeue, delete, and the dead-letter queue in bulk. */
-import type { Job, JobOptions } from "../../job/job.ts";
+import { HELD_MS, type Job, type JobOptions } from "../../job/job.ts";
 import { isAllowed, isFinished, isLeased } from "../../job/state.ts";
 import { FINISHED, fromStates, targetState } from "../guard.ts";
 import type { Change } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import type { EndingJob, Ends } from "./ends.ts";
 import type { Remove } from "./removal.ts";
-import { JOB_COLUMNS, jobFromRow, optionsFromText } from "./rows.ts";
+import { JOB_COLUMNS, jobFromRow, optionsFromText, RENEWED_AGE } from "./rows.ts";
 import { TRAITS } from "./traits.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
 
@@ -27,7 +27,7 @@ export function prepareChange(
   const requeue = connection.prepare(
     `UPDATE jobs SET state = ${
       targetState("requeue")
-    }, attempts = 0, run_at = ?, updated_at = ?, ` +
+    }, attempts = 0, run_at = ?, updated_at = ?, options = ${RENEWED_AGE}, ` +
       "last_error = NULL, cancel_requested_at = NULL, started_at = NULL, finished_at = NULL " +
       `WHERE seq = ? AND ${fromStates("requeue")}`,
   );
@@ -44,7 +44,13 @@ export function prepareChange(
   const takeKey = connection.prepare(
     "INSERT INTO unique_keys (key, seq) VALUES (?, ?) ON CONFLICT DO NOTHING",
   );
-  const waitNoMore = connection.prepare("UPDATE dependencies SET is_met = 1 WHERE seq = ?");
+  // Jobs that have ended otherwise than they were to, or are gone, will not end again.
+  const waive = connection.prepare(
+    "UPDATE dependencies SET run_at = 0, is_met = CASE WHEN is_met = 0 AND NOT EXISTS (SELECT 1 " +
+      `FROM jobs WHERE jobs.seq = dependencies.on_seq AND NOT ${FINISHED}) THEN 2 ELSE is_met END ` +
+      "WHERE seq = ?",
+  );
+  const isHeld = connection.prepare("SELECT 1 FROM dependencies WHERE seq = ? AND is_met = 0");
 
   const findJob = (id: string): Job | null => {
     const row = find.get(id);
@@ -58,9 +64,14 @@ export function prepareChange(
     transaction: Transaction,
   ): boolean {
     if (options?.uniqueKey !== undefined && takeKey.run(options.uniqueKey, seq) === 0) return false;
-    // Somebody wants it to run now, whatever became of the jobs that it waited for.
-    if (traits & TRAITS.WAITS) waitNoMore.run(seq);
-    requeue.run(nowMs, nowMs, seq);
+    let runAtMs = nowMs;
+    if (traits & TRAITS.WAITS) {
+      // Somebody wants it to run whatever became of the jobs that it waited for; those that have not
+      // ended yet it waits for again.
+      waive.run(seq);
+      if (isHeld.get(seq) !== undefined) runAtMs = HELD_MS;
+    }
+    requeue.run(runAtMs, nowMs, nowMs, seq);
     transaction.count(queue, state, -1);
     transaction.count(queue, "pending", 1);
     return true;

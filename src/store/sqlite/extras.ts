@@ -13,10 +13,12 @@ import type { Transaction } from "./transaction_counts.ts";
 
 export type SpecialJob = NewJob & { readonly extras: JobExtras };
 
-interface Checked {
-  /** Why nothing may be inserted; null: nothing speaks against it. */
-  readonly refusal: Addition | null;
-  /** By position: jobs that live already under the unique key, and are not inserted again. */
+export interface Checked {
+  /** Ids that are to be waited for and do not exist. */
+  readonly missing: readonly string[];
+  /** By position: live jobs whose unique keys are wanted by jobs that may not have them. */
+  readonly taken: ReadonlyMap<number, LiveJob>;
+  /** By position: live jobs with the same unique key, which stand for the ones not inserted. */
   readonly existing: ReadonlyMap<number, LiveJob>;
 }
 
@@ -45,29 +47,34 @@ export function prepareExtras(
   const hold = connection.prepare(`UPDATE jobs SET run_at = ${HELD_MS} WHERE seq = ?`);
 
   function check(jobs: readonly NewJob[]): Checked {
-    const ids = new Set(jobs.map((job) => job.id));
-    const missing = new Set<string>();
-    const taken: LiveJob[] = [];
+    const taken = new Map<number, LiveJob>();
     const existing = new Map<number, LiveJob>();
-    for (const [index, { extras }] of jobs.entries()) {
-      for (const id of extras?.after?.ids ?? []) {
-        if (!ids.has(id) && findJob.get(id) === undefined) missing.add(id);
-      }
+    const ownKeys = new Map<string, string>();
+    for (const [index, { id, extras }] of jobs.entries()) {
       if (extras?.unique == null) continue;
-      const holder = findHolder.get(extras.unique.key);
+      const { key, onConflict } = extras.unique;
+      const ownHolder = ownKeys.get(key);
+      if (ownHolder !== undefined) {
+        taken.set(index, { id: ownHolder, state: "pending", key });
+        continue;
+      }
+      ownKeys.set(key, id);
+      const holder = findHolder.get(key);
       if (holder === undefined) continue;
       const state = holder["state"] as JobState;
-      const live = { id: holder["id"] as string, state, key: extras.unique.key };
-      if (extras.unique.onConflict === "return") existing.set(index, live);
-      else if (extras.unique.onConflict === "refuse" || !isAllowed("cancel", state)) {
-        taken.push(live);
+      const live = { id: holder["id"] as string, state, key };
+      if (onConflict === "return") existing.set(index, live);
+      else if (onConflict === "refuse" || !isAllowed("cancel", state)) taken.set(index, live);
+    }
+    const ids = new Set(jobs.map((job) => job.id));
+    const missing = new Set<string>();
+    for (const [index, { extras }] of jobs.entries()) {
+      if (extras?.after == null || existing.has(index)) continue;
+      for (const id of extras.after.ids) {
+        if (!ids.has(id) && findJob.get(id) === undefined) missing.add(id);
       }
     }
-    const isFine = missing.size === 0 && taken.length === 0;
-    return {
-      refusal: isFine ? null : { duplicates: [], missing: [...missing], taken },
-      existing,
-    };
+    return { missing: [...missing], taken, existing };
   }
 
   /** Inserts the row, and replaces the job that has its unique key. `payload` null: kept elsewhere. */
@@ -103,22 +110,26 @@ export function prepareExtras(
     if (extras.fileId !== null) files.attachInput(extras.fileId, seq);
   }
 
-  /** Once all jobs of the call are there: who waits for whom. */
+  /**
+   * Once all jobs of the call are there: who waits for whom. Returns the positions of those that can
+   * never run, because a job that they were to wait for has ended otherwise; they are cancelled.
+   */
   function linkAll(
     jobs: readonly NewJob[],
     { existing, nowMs }: { existing: Checked["existing"]; nowMs: number },
     transaction: Transaction,
-  ): void {
+  ): ReadonlySet<number> {
     const standIns = new Map([...existing].map(([index, live]) => [jobs[index]!.id, live.id]));
+    const linked: number[] = [];
     for (const [index, { id, runAtMs, extras }] of jobs.entries()) {
       if (extras?.after == null || existing.has(index)) continue;
+      linked.push(index);
       const ids = extras.after.ids.map((one) => standIns.get(one) ?? one);
-      link(
-        findJob.get(id)!["seq"] as number,
-        { ...extras.after, ids, runAtMs, nowMs },
-        transaction,
-      );
+      const seq = findJob.get(id)!["seq"] as number;
+      link(seq, { ...extras.after, ids, runAtMs, nowMs }, transaction);
     }
+    const isCancelled = (index: number) => findJob.get(jobs[index]!.id)!["state"] === "cancelled";
+    return new Set(linked.filter(isCancelled));
   }
 
   function link(
@@ -126,29 +137,37 @@ export function prepareExtras(
     { ids, on, runAtMs, nowMs }: After & { runAtMs: number; nowMs: number },
     transaction: Transaction,
   ): void {
+    // What was due at once is due when it is let go: it has not waited for a worker until then.
+    const laterMs = runAtMs <= nowMs ? 0 : runAtMs;
+    let unmet: { id: string; state: EndState | "missing" } | null = null;
     let isHeld = false;
     for (const id of ids) {
       const awaited = findJob.get(id);
-      const state = awaited?.["state"] as JobState | undefined;
-      // Only where nobody could be told: see addMissing().
-      if (awaited === undefined || state === undefined) {
-        ends.cancelWaiting(seq, unmetError(id, "missing"), nowMs, transaction);
-        return;
+      if (awaited === undefined) { // only where nobody could be told: see addMissing()
+        unmet ??= { id, state: "missing" };
+        continue;
       }
-      const isOver = isFinished(state);
-      if (isOver && !meets(on, state as EndState)) {
-        ends.cancelWaiting(seq, unmetError(id, state as EndState), nowMs, transaction);
-        return;
+      const state = awaited["state"] as JobState;
+      const isMet = isFinished(state) && meets(on, state as EndState);
+      depend.run(seq, awaited["seq"]!, id, on, isMet ? 1 : 0, laterMs);
+      if (isFinished(state)) {
+        if (!isMet) unmet ??= { id, state: state as EndState };
+        continue;
       }
-      depend.run(seq, awaited["seq"]!, id, on, isOver ? 1 : 0, runAtMs);
-      if (isOver) continue;
       isHeld = true;
       markAwaited.run(awaited["seq"]!);
     }
     if (isHeld) hold.run(seq);
+    if (unmet === null) return;
+    ends.cancelWaiting(seq, unmetError(unmet.id, unmet.state), nowMs, transaction);
   }
 
   return { check, insert: insertJob, linkAll };
+}
+
+/** Why nothing of the call may be inserted; null: nothing speaks against it. */
+export function refusalOf({ missing, taken }: Checked): Omit<Addition, "duplicates"> | null {
+  return missing.length + taken.size === 0 ? null : { missing, taken: [...taken.values()] };
 }
 
 function traitsOf({ unique, after, options, fileId, schedule }: JobExtras): number {

@@ -1,12 +1,12 @@
 /** Taking back leases that nobody honours any more. */
 import type { AttemptError } from "../../job/job.ts";
-import { reapedDueAtMs } from "../../job/outcome.ts";
+import { decideReaped } from "../../job/outcome.ts";
 import { type JobEvent, TRANSITIONS } from "../../job/state.ts";
 import { fromStates, LEASED, targetState } from "../guard.ts";
 import type { ReapedJob, ReapRequest } from "../store.ts";
 import type { Connection, Row, Statement } from "./connection.ts";
 import type { Ends } from "./ends.ts";
-import { errorToText } from "./rows.ts";
+import { errorToText, optionsFromText } from "./rows.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
 
 export function prepareReap(
@@ -16,7 +16,7 @@ export function prepareReap(
   // Scans jobs_leased, which holds only what runs now.
   const select = connection.prepare(
     "SELECT seq, id, queue, attempts, max_retries, lease_token, lease_worker, lease_holder, " +
-      "lease_expires_at, cancel_requested_at, started_at, traits FROM jobs INDEXED BY jobs_leased " +
+      "lease_expires_at, cancel_requested_at, started_at, options, traits FROM jobs INDEXED BY jobs_leased " +
       `WHERE ${LEASED} AND (lease_expires_at <= ? OR ` +
       "lease_holder IN (SELECT value FROM json_each(?))) ORDER BY lease_expires_at LIMIT ?",
   );
@@ -43,23 +43,26 @@ export function prepareReap(
       const seq = row["seq"] as number;
       const queue = row["queue"] as string;
       const attempts = (row["attempts"] as number) + 1;
-      const error = errorToText(describe(row, request));
+      const lapsed = {
+        attempts: row["attempts"] as number,
+        maxRetries: row["max_retries"] as number,
+        leaseExpiresAtMs: row["lease_expires_at"] as number,
+        options: optionsFromText(row["options"] as string | null),
+      };
+      const outcome = decideReaped(lapsed, describe(row, request), { nowMs, leaseMs, backoff });
+      const error = errorToText(outcome.error);
       let event: "reap" | "reapDead" | "reapCancelled";
       if (row["cancel_requested_at"] !== null) {
         event = "reapCancelled";
         toCancelled.run(nowMs, error, nowMs, seq);
         transaction.tally("cancelled", 1, nowMs);
-      } else if (attempts > (row["max_retries"] as number)) {
+      } else if (outcome.event === "bury") {
         event = "reapDead";
         toDead.run(nowMs, error, nowMs, seq);
         transaction.tally("dead", 1, nowMs);
       } else {
         event = "reap";
-        const lapsed = {
-          attempts: row["attempts"] as number,
-          leaseExpiresAtMs: row["lease_expires_at"] as number,
-        };
-        toFailed.run(nowMs, error, reapedDueAtMs(lapsed, { nowMs, leaseMs, backoff }), seq);
+        toFailed.run(nowMs, error, outcome.dueAtMs, seq);
       }
       const state = TRANSITIONS[event].to;
       transaction.tally("failedAttempts", 1, nowMs);

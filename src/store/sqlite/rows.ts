@@ -42,6 +42,11 @@ export function jobFromRow(row: Row): Job {
   };
 }
 
+/** The options of a job that gets a fresh set of attempts, or its first, at the time of the parameter. */
+export const RENEWED_AGE = "CASE WHEN json_extract(options, '$.retry.maxAgeMs') IS NULL " +
+  "THEN options ELSE json_set(options, '$.retry.untilMs', CAST(? AS INTEGER) + " +
+  "json_extract(options, '$.retry.maxAgeMs')) END";
+
 /** JSON, because SQLite's TEXT would be cut at a NUL character. */
 export function errorToText(error: AttemptError): string {
   return JSON.stringify({ code: error.code, message: error.message });

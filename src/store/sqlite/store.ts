@@ -22,6 +22,7 @@ import { prepareRead } from "./read.ts";
 import { prepareReap } from "./reap.ts";
 import { prepareRebase } from "./rebase.ts";
 import { prepareRemoval } from "./removal.ts";
+import { prepareRequests } from "./requests.ts";
 import { prepareSchedules } from "./schedules.ts";
 import { prepareSettle } from "./settle.ts";
 import { prepareStats } from "./stats.ts";
@@ -101,7 +102,8 @@ function assemble(connection: Connection, path: string): JobStore {
   const ends = prepareEnds(connection);
   const files = prepareFiles(connection);
   const room = new DiskRoom(path);
-  const { add, addMissing } = prepareAdd(connection, { ends, files });
+  const requests = prepareRequests(connection);
+  const { add, addOnce, addMissing } = prepareAdd(connection, { ends, files, requests });
   const claim = prepareClaim(connection, lanes);
   const { insertAttempt, ...attempts } = prepareSettle(connection, {
     ends,
@@ -126,6 +128,8 @@ function assemble(connection: Connection, path: string): JobStore {
   const changes = new ChangeWatch(connection, path);
   writer.onCommit = () => changes.ownCommit();
   writer.onWake = () => changes.tell();
+  // Should it fail, the next reap goes on.
+  writer.onUnfinished = () => void write((transaction) => ends.resume(transaction)).catch(() => {});
   let isClosed = false;
 
   const reading = async <T>(work: () => T): Promise<T> => {
@@ -151,8 +155,12 @@ function assemble(connection: Connection, path: string): JobStore {
   };
 
   return {
-    add: (jobs, nowMs, { mostWaiting } = { mostWaiting: null }) =>
-      write((transaction) => add(jobs, { nowMs, mostWaiting }, transaction)),
+    add: (jobs, nowMs, { mostWaiting, request } = { mostWaiting: null }) =>
+      write((transaction) =>
+        request == null
+          ? add(jobs, { nowMs, mostWaiting }, transaction)
+          : addOnce(jobs, { nowMs, mostWaiting, request }, transaction)
+      ),
     claim: (request) => write((transaction) => claim(request(), transaction), { isLast: true }),
     begin: (leases, holder, nowMs) =>
       write(() => attempts.begin(leases, holder, nowMs), { isLazy: true }),
@@ -162,7 +170,13 @@ function assemble(connection: Connection, path: string): JobStore {
       write(() => attempts.renew(leases, holder, expiresAtMs)),
     appendOutput: (lease, holder, chunks) =>
       write(() => attempts.appendOutput(lease, holder, chunks)),
-    reap: (request) => write((transaction) => reap(request, transaction)),
+    reap: (request) =>
+      write((transaction) => {
+        // What has to be done now and then, and costs nothing when there is nothing to do.
+        requests.sweep(request.nowMs);
+        ends.resume(transaction);
+        return reap(request, transaction);
+      }),
     rebase: (nowMs) => write(() => rebase(nowMs)),
 
     cancel: (id, nowMs, signed) =>

@@ -19,6 +19,9 @@ export const BUCKET_MS = 10_000;
 /** Buckets older than this are dropped. */
 const KEEP_BUCKETS_MS = 24 * 3_600_000;
 
+/** Steps of one transaction: some ten milliseconds, so that others get their turn. */
+const STEPS = 1_000;
+
 /** What the operations of a transaction report. */
 export interface Transaction {
   /** Jobs of the queue that came into the state, or (negative) left it. */
@@ -31,6 +34,13 @@ export interface Transaction {
   leased(queue: string): number;
   /** Jobs became due in passing: whoever claims is told after the commit. */
   wake(): void;
+  /**
+   * Whether there is room for one more of the steps that the end of a job brings about. False: this
+   * transaction has done enough of them, and another one will go on.
+   */
+  takeStep(): boolean;
+  /** Another transaction is to go on with such steps soon after this one. */
+  continueLater(): void;
   /** Rows that are written together: before anything of this commit may want to read them. */
   defer(rows: DeferredRows): void;
 }
@@ -56,6 +66,8 @@ export class TransactionCounts implements Transaction {
   readonly #deferred = new Set<DeferredRows>();
   #newestBucket = 0;
   #isWakeWanted = false;
+  #isUnfinished = false;
+  #stepsLeft = STEPS;
   /** What {@link waiting} returns, once this transaction has asked; it is asked for every add. */
   #waiting: number | null = null;
 
@@ -112,6 +124,23 @@ export class TransactionCounts implements Transaction {
     return isWanted;
   }
 
+  takeStep(): boolean {
+    if (this.#stepsLeft === 0) this.#isUnfinished = true;
+    else this.#stepsLeft--;
+    return !this.#isUnfinished;
+  }
+
+  continueLater(): void {
+    this.#isUnfinished = true;
+  }
+
+  /** Whether the transaction that has just been committed left something to the next one. */
+  takeUnfinished(): boolean {
+    const isUnfinished = this.#isUnfinished;
+    this.#isUnfinished = false;
+    return isUnfinished;
+  }
+
   defer(rows: DeferredRows): void {
     this.#deferred.add(rows);
   }
@@ -145,6 +174,7 @@ export class TransactionCounts implements Transaction {
     for (const rows of this.#deferred) rows.forget();
     this.#deferred.clear();
     this.#waiting = null;
+    this.#stepsLeft = STEPS;
     this.#deltas.clear();
     this.#tallies.clear();
   }

@@ -54,6 +54,8 @@ export class Writer {
   onCommit: () => void = () => {};
   /** Called after a commit that made jobs due in passing. */
   onWake: () => void = () => {};
+  /** Called after a commit that left something to another one. */
+  onUnfinished: () => void = () => {};
 
   constructor(connection: Connection, path: string, file: FileGuard) {
     this.#path = path;
@@ -155,7 +157,7 @@ export class Writer {
     }
     this.onCommit();
     for (let index = 0; index < batch.length; index++) batch[index]!.resolve(results[index]);
-    if (this.#counts.takeWake()) this.onWake();
+    this.#tellOthers();
     return true;
   }
 
@@ -174,7 +176,7 @@ export class Writer {
         this.#counts.write();
         this.#commit.run();
         operation.resolve(result);
-        if (this.#counts.takeWake()) this.onWake();
+        this.#tellOthers();
       } catch (ownError) {
         this.#undo();
         operation.reject(asStoreError(ownError, this.#path));
@@ -182,9 +184,15 @@ export class Writer {
     }
   }
 
+  #tellOthers(): void {
+    if (this.#counts.takeWake()) this.onWake();
+    if (this.#counts.takeUnfinished()) this.onUnfinished();
+  }
+
   #undo(): void {
     this.#counts.forget();
     this.#counts.takeWake();
+    this.#counts.takeUnfinished();
     try {
       this.#rollback.run();
     } catch { /* when the disk is full, SQLite has rolled back by itself */ }

@@ -23,10 +23,21 @@ CREATE TABLE dependencies (
   on_id TEXT NOT NULL,
   -- success, failure or any
   condition TEXT NOT NULL,
+  -- 0: not yet, 1: yes, 2: no, but nobody waits for it any more
   is_met INTEGER NOT NULL DEFAULT 0,
-  -- when the waiting job was to run, were it not for this
+  -- the waiting job runs no earlier than this; 0: as soon as it can
   run_at INTEGER NOT NULL,
   PRIMARY KEY (seq, on_seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dependents ON dependencies (on_seq);
+
+-- Jobs that have ended while more jobs waited for them than one transaction tells of it.
+CREATE TABLE endings (
+  seq INTEGER PRIMARY KEY,
+  -- completed, dead or cancelled
+  state TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  -- those that wait, up to this one, know
+  told_seq INTEGER NOT NULL
+) STRICT;
 `;

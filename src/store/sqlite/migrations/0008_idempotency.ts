@@ -4,8 +4,8 @@ CREATE TABLE idempotency (
   caller TEXT NOT NULL,
   key TEXT NOT NULL,
   fingerprint BLOB NOT NULL,
-  -- the ids of the jobs that the request added, a JSON array
-  job_ids TEXT NOT NULL,
+  -- what became of the jobs of the request, a JSON array: see store/sqlite/requests.ts
+  jobs TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (caller, key)
 ) STRICT, WITHOUT ROWID;
