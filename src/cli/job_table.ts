@@ -1,5 +1,6 @@
 /** Jobs in a table, for `list` and `dlq list`. */
-import { type Job, LIMITS, type Payload } from "../job/job.ts";
+import { type Job, LIMITS } from "../job/job.ts";
+import { commandText } from "../job/command_text.ts";
 import type { JobState } from "../job/state.ts";
 import type { Queue } from "../queue/queue.ts";
 import { isHeldBack, statusOf } from "../queue/views.ts";
@@ -111,18 +112,6 @@ async function describeJob(job: Job, queue: Queue): Promise<string> {
   if (job.lastError !== null) return job.lastError.message;
   if (job.kind !== "command") return "";
   return commandText(await queue.payload(job)) ?? "";
-}
-
-/** A command as people write it, or null when the payload is not one. */
-export function commandText(payload: Payload): string | null {
-  if (typeof payload !== "string") return null;
-  const { command } = JSON.parse(payload) as { command?: string | string[] };
-  if (Array.isArray(command)) return command.map(quoteWord).join(" ");
-  return command ?? null;
-}
-
-function quoteWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function describeNothing(states: readonly JobState[] | undefined, isNarrowed: boolean): string {

@@ -33,6 +33,7 @@ import {
   type AuditQuery,
   type Change,
   type Dependency,
+  type HistoryStep,
   type JobPage,
   type JobStore,
   type ListQuery,
@@ -350,6 +351,11 @@ export class Queue {
 
   stats(): Promise<Stats> {
     return this.store.stats(this.clock());
+  }
+
+  /** What has happened in the last steps of time, oldest first. */
+  history(steps: number, stepMs: number): Promise<HistoryStep[]> {
+    return this.store.history({ nowMs: this.clock(), steps, stepMs });
   }
 
   /** Workers that have given a sign of life lately. */

@@ -133,6 +133,8 @@ export interface JobStore extends ScheduleStore, AsyncDisposable {
   sweepFiles(idleSinceMs: number): Promise<boolean>;
 
   stats(nowMs: number): Promise<Stats>;
+  /** What has happened in each of the last steps of time, oldest first; at most a day is kept. */
+  history(query: HistoryQuery): Promise<HistoryStep[]>;
 
   /**
    * Says something of a queue, which need not have jobs. Claims of all processes obey it from then
@@ -530,6 +532,19 @@ export interface Throughput {
   readonly failedAttempts: number;
   readonly dead: number;
   readonly cancelled: number;
+}
+
+/** Steps of time, the last of which is the one that has begun. */
+export interface HistoryQuery {
+  readonly nowMs: number;
+  readonly steps: number;
+  /** A multiple of 10 s. */
+  readonly stepMs: number;
+}
+
+/** What has happened from then on for the length of a step. */
+export interface HistoryStep extends Throughput {
+  readonly fromMs: number;
 }
 
 /** What a process says of one of its workers. */

@@ -7,7 +7,7 @@ import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { given, readCommand, readDirectory, readJobOptions } from "../job_options.ts";
-import { commandText } from "../job_table.ts";
+import { commandText } from "../../job/command_text.ts";
 import { type Column, oneLine } from "../output.ts";
 
 export function run(invocation: Invocation): Promise<number> {

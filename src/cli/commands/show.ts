@@ -1,4 +1,5 @@
 /** `queuectl show`: everything about a job. */
+import { commandText } from "../../job/command_text.ts";
 import { HELD_MS, type Job, type OutputStream, type Payload } from "../../job/job.ts";
 import { formatDuration, humanDuration } from "../../lib/duration.ts";
 import { type AttemptView, joinOutput, type Queue } from "../../queue/queue.ts";
@@ -8,7 +9,6 @@ import type { Dependency } from "../../store/store.ts";
 import { EXIT } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
-import { commandText } from "../job_table.ts";
 import { type Column, oneLine, type Output, sanitize, tail } from "../output.ts";
 
 /** How much of each stream is shown; `logs` prints all of it. */

@@ -15,6 +15,7 @@ import { prepareEnds } from "./ends.ts";
 import { DiskRoom } from "./disk_room.ts";
 import { FileGuard } from "./file_guard.ts";
 import { prepareFiles } from "./files.ts";
+import { prepareHistory } from "./history.ts";
 import { prepareLanes } from "./lanes.ts";
 import { describeChange, prepareLimits } from "./limits.ts";
 import { checkVersion, migrate } from "./migrate.ts";
@@ -118,6 +119,7 @@ function assemble(connection: Connection, path: string): JobStore {
   const read = prepareRead(connection);
   const limits = prepareLimits(connection);
   const stats = prepareStats(connection, lanes, limits);
+  const history = prepareHistory(connection);
   const workers = prepareWorkers(connection);
   const config = prepareConfig(connection);
   const tokens = prepareTokens(connection);
@@ -206,6 +208,7 @@ function assemble(connection: Connection, path: string): JobStore {
     dependencies: (seq) => reading(() => read.dependencies(seq)),
     cancelRequests: (holder) => reading(() => read.cancelRequests(holder)),
     stats: (nowMs) => reading(() => stats(nowMs)),
+    history: (query) => reading(() => history(query)),
 
     async beginFile(file, nowMs) {
       room.assertRoomFor(file.expectedBytes);

@@ -129,4 +129,20 @@ export function statsPromises({ test }: Suite): void {
     await buryOne(store);
     assert.equal((await store.stats(T0 + 1e6)).oldestReadyAtMs, null);
   });
+
+  test("history() has every step up to now, oldest first, with what happened in each", async (store) => {
+    const startMs = Math.floor(T0 / MINUTE_MS) * MINUTE_MS;
+    await store.add(newJobs(3), startMs);
+    await store.add([newJob({ id: "later" })], startMs + 2 * MINUTE_MS + 59_999);
+    const query = { nowMs: startMs + 3 * MINUTE_MS, steps: 4, stepMs: MINUTE_MS };
+    const history = await store.history(query);
+    assert.deepEqual(history.map(({ fromMs, added }) => [(fromMs - startMs) / MINUTE_MS, added]), [
+      [0, 3],
+      [1, 0],
+      [2, 1],
+      [3, 0],
+    ]);
+    const fine = await store.history({ ...query, steps: 2, stepMs: 10_000 });
+    assert.deepEqual(fine.map(({ added }) => added), [1, 0]);
+  });
 }
