@@ -124,6 +124,26 @@ export const SETTINGS = {
     "Environment variables that commands get besides the basic ones (PATH, HOME, LANG and the " +
       "like); * passes all but QUEUECTL_*.",
   ),
+  "allow-private-http": setting(
+    onOff,
+    "off",
+    "Whether http jobs and webhooks may call private, loopback and other addresses that are not " +
+      "public.",
+  ),
+  "http-timeout": setting(
+    duration(1, 30 * DAY_MS),
+    "30s",
+    "How long an http job without a timeout of its own waits for its whole answer.",
+  ),
+  "http-response-limit": setting(
+    size(0, 16 * 2 ** 20),
+    "256KiB",
+    "How much of the body of an answer to an http job is kept.",
+  ),
+  "http-ca-file": optional(
+    text,
+    "File with certificates (PEM) that http jobs and webhooks trust besides the usual ones.",
+  ),
   "token-file": {
     ...optional(text, "File with the token that API requests must carry."),
     isStored: false as const,

@@ -26,6 +26,14 @@ export interface HandlerSettings {
   readonly simulatedWorkMs: number;
   /** Names of environment variables for commands, or `["*"]`. */
   readonly passEnv: readonly string[];
+  /** Whether `http` jobs may call addresses that are not public. */
+  readonly allowPrivateHttp: boolean;
+  /** For `http` jobs without a timeout of their own. */
+  readonly httpTimeoutMs: number;
+  /** How much of an HTTP answer's body is kept. */
+  readonly httpResponseLimitBytes: number;
+  /** File with certificates that are trusted too. */
+  readonly httpCaFile: string | null;
 }
 
 export interface Handler {

@@ -3,10 +3,12 @@ import type { PayloadParser } from "../job/parse.ts";
 import { command } from "./command.ts";
 import { count } from "./count.ts";
 import type { Handler } from "./handler.ts";
+import { http } from "./http.ts";
 
 export const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ["count", count],
   ["command", command],
+  ["http", http],
 ]);
 
 /** The check of each kind's payload. */

@@ -37,7 +37,16 @@ export { describe } from "./parse_values.ts";
 export type PayloadParser = (
   payload: unknown,
   context: { readonly cwd: string | null; readonly input?: StagedFile | null },
-) => { readonly payload: Payload } | { readonly problem: string };
+) =>
+  | { readonly payload: Payload }
+  | { readonly problem: string }
+  | { readonly problems: readonly PayloadProblem[] };
+
+/** Something wrong inside of a payload; `path` leads to it, as `/headers/Host`. */
+export interface PayloadProblem {
+  readonly path: string;
+  readonly detail: string;
+}
 
 export interface ParseContext {
   readonly nowMs: number;
@@ -204,7 +213,11 @@ function tryParseNewJob(
     const parsed = parsePayload(payload, { cwd: fields.cwd ?? context.cwd, input: file });
     const field = has("command") ? "command" : "payload";
     if ("problem" in parsed) report(field, `${field}: ${parsed.problem}`);
-    else stored = parsed.payload;
+    else if ("problems" in parsed) {
+      for (const { path, detail } of parsed.problems) {
+        report(`${field}${path}`, `${field}${path.replaceAll("/", ".")}: ${detail}`);
+      }
+    } else stored = parsed.payload;
   }
   if (problems.length > 0) return problems;
 

@@ -394,6 +394,10 @@ function handlerSettings(settings: Settings): HandlerSettings {
     outputLimitBytes: settings["output-limit"],
     simulatedWorkMs: settings["simulated-work"],
     passEnv: settings["pass-env"],
+    allowPrivateHttp: settings["allow-private-http"],
+    httpTimeoutMs: settings["http-timeout"],
+    httpResponseLimitBytes: settings["http-response-limit"],
+    httpCaFile: settings["http-ca-file"],
   };
 }
 
