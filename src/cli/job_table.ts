@@ -1,7 +1,8 @@
 /** Jobs in a table, for `list` and `dlq list`. */
-import { type Job, LIMITS } from "../job/job.ts";
+import { type Job, LIMITS, type Payload } from "../job/job.ts";
 import { commandText } from "../job/command_text.ts";
 import type { JobState } from "../job/state.ts";
+import { publicUrl } from "../lib/outbound/url.ts";
 import type { Queue } from "../queue/queue.ts";
 import { isHeldBack, statusOf } from "../queue/views.ts";
 import type { Invocation } from "./command.ts";
@@ -110,8 +111,15 @@ function runAt(job: Job, out: Output): string {
 async function describeJob(job: Job, queue: Queue): Promise<string> {
   if (isHeldBack(job)) return `waits for ${(await queue.waitingFor(job)).join(", ")}`;
   if (job.lastError !== null) return job.lastError.message;
+  if (job.kind === "http") return requestText(await queue.payload(job));
   if (job.kind !== "command") return "";
   return commandText(await queue.payload(job)) ?? "";
+}
+
+/** `POST https://shop.example/hook`, without what may be secret. */
+function requestText(payload: Payload): string {
+  const { method, url } = JSON.parse(payload as string) as { method: string; url: string };
+  return `${method} ${publicUrl(url)}`;
 }
 
 function describeNothing(states: readonly JobState[] | undefined, isNarrowed: boolean): string {

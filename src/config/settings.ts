@@ -144,6 +144,10 @@ export const SETTINGS = {
     text,
     "File with certificates (PEM) that http jobs and webhooks trust besides the usual ones.",
   ),
+  "webhook-secret-file": optional(
+    text,
+    "File with the secret that signs webhooks; by default one is made and kept in the database.",
+  ),
   "token-file": {
     ...optional(text, "File with the token that API requests must carry."),
     isStored: false as const,

@@ -5,6 +5,7 @@
 import { HELD_MS, type Job, type Payload } from "../job/job.ts";
 import { HTTP_STATUS_OF, type JobState, STATES } from "../job/state.ts";
 import { isoTime } from "../lib/clock.ts";
+import { hideSecretHeaders } from "../lib/outbound/secret_headers.ts";
 import type {
   AuditEntry,
   Dependency,
@@ -73,7 +74,7 @@ export function jobView(
     id: job.id,
     timeout_ms: job.timeoutMs,
     ...extrasView(job, dependencies),
-    ...payloadView(payload, files),
+    ...payloadView(payload, job.kind, files),
     ...filesView(files),
     result: resultValue(job),
     error_code: job.lastError?.code ?? null,
@@ -112,7 +113,7 @@ export function attemptView(attempt: AttemptView): Json {
 /** The largest payload that is shown with a job; a larger one is named by its size alone. */
 const PAYLOAD_SHOWN = 64 * 1024;
 
-function payloadView(payload: Payload, files: readonly StoredFile[]): Json {
+function payloadView(payload: Payload, kind: string, files: readonly StoredFile[]): Json {
   const input = inputOf(files);
   // A text to count that was too large to be kept as the payload.
   if (input !== undefined && payload.length === 0) {
@@ -125,7 +126,10 @@ function payloadView(payload: Payload, files: readonly StoredFile[]): Json {
   const value = typeof payload === "string"
     ? JSON.parse(payload)
     : new TextDecoder("utf-8", { ignoreBOM: true }).decode(payload);
-  return { payload: value, payload_bytes: size };
+  return {
+    payload: kind === "http" ? hideSecretHeaders(value) : value,
+    payload_bytes: size,
+  };
 }
 
 /** What came with the job, and what came out of it. */

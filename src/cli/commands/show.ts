@@ -6,6 +6,7 @@ import { type AttemptView, joinOutput, type Queue } from "../../queue/queue.ts";
 import { describeRetries } from "../../queue/extras_view.ts";
 import { isHeldBack, jobView } from "../../queue/views.ts";
 import type { Dependency } from "../../store/store.ts";
+import { hideSecretHeaders } from "../../lib/outbound/secret_headers.ts";
 import { EXIT } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
@@ -102,7 +103,12 @@ function describePayload(job: Job, payload: Payload): [string, string | null][] 
       ["Directory", cwd === null ? null : sanitize(cwd)],
     ];
   }
-  if (typeof payload === "string") return [["Payload", oneLine(payload, 400)]];
+  if (typeof payload === "string") {
+    const shown = job.kind === "http"
+      ? JSON.stringify(hideSecretHeaders(JSON.parse(payload)))
+      : payload;
+    return [["Payload", oneLine(shown, 400)]];
+  }
   const head = new TextDecoder().decode(payload.subarray(0, 400));
   return [["Payload", `${payload.byteLength} bytes: ${oneLine(head, 80)}`]];
 }

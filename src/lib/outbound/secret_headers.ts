@@ -18,3 +18,13 @@ export function isSecretHeader(name: string): boolean {
   return /authori[sz]ation|cookie|token|secret|passw|signature|credential|api-?key|access-?key/i
     .test(name);
 }
+
+/** A stored request, as it may be shown. */
+export function hideSecretHeaders(request: unknown): unknown {
+  const { headers } = request as { headers: Record<string, string> };
+  const shown = Object.entries(headers).map(([name, value]) => [
+    name,
+    isSecretHeader(name) ? HIDDEN : value,
+  ]);
+  return { ...(request as object), headers: Object.fromEntries(shown) };
+}
