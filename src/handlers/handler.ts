@@ -26,14 +26,19 @@ export interface HandlerSettings {
   readonly simulatedWorkMs: number;
   /** Names of environment variables for commands, or `["*"]`. */
   readonly passEnv: readonly string[];
-  /** Whether `http` jobs may call addresses that are not public. */
-  readonly allowPrivateHttp: boolean;
-  /** For `http` jobs without a timeout of their own. */
-  readonly httpTimeoutMs: number;
-  /** How much of an HTTP answer's body is kept. */
-  readonly httpResponseLimitBytes: number;
+  readonly http: HttpSettings;
+}
+
+/** How requests are sent. */
+export interface HttpSettings {
+  /** Whether addresses may be called that are not public. */
+  readonly allowsPrivate: boolean;
+  /** For jobs without a timeout of their own. */
+  readonly timeoutMs: number;
+  /** How much of an answer's body is kept. */
+  readonly responseLimitBytes: number;
   /** File with certificates that are trusted too. */
-  readonly httpCaFile: string | null;
+  readonly caFile: string | null;
 }
 
 export interface Handler {

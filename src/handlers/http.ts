@@ -30,23 +30,23 @@ export const http: Handler = {
 
   async run(job, context) {
     const request = requestOf(JSON.parse(job.payload as string), job);
-    const { settings } = context;
+    const { http: settings } = context.settings;
     const startedMs = performance.now();
     using limit = new TimeLimit(
       context.signal,
-      job.timeoutMs === null ? settings.httpTimeoutMs : 0,
+      job.timeoutMs === null ? settings.timeoutMs : 0,
     );
     let answer: Answer;
     try {
       answer = await sendRequest(request, {
         signal: limit.signal,
-        limitBytes: settings.httpResponseLimitBytes,
-        allowsPrivate: settings.allowPrivateHttp,
-        caCerts: readCaFile(settings.httpCaFile),
+        limitBytes: settings.responseLimitBytes,
+        allowsPrivate: settings.allowsPrivate,
+        caCerts: readCaFile(settings.caFile),
       });
     } catch (error) {
       context.signal.throwIfAborted();
-      return { type: "failed", error: explainFailure(error, limit, settings.httpTimeoutMs) };
+      return { type: "failed", error: explainFailure(error, limit, settings.timeoutMs) };
     }
     const isSuccess = answer.status >= 200 && answer.status < 300;
     if (!isSuccess) return failure(answer, context);

@@ -394,10 +394,12 @@ function handlerSettings(settings: Settings): HandlerSettings {
     outputLimitBytes: settings["output-limit"],
     simulatedWorkMs: settings["simulated-work"],
     passEnv: settings["pass-env"],
-    allowPrivateHttp: settings["allow-private-http"],
-    httpTimeoutMs: settings["http-timeout"],
-    httpResponseLimitBytes: settings["http-response-limit"],
-    httpCaFile: settings["http-ca-file"],
+    http: {
+      allowsPrivate: settings["allow-private-http"],
+      timeoutMs: settings["http-timeout"],
+      responseLimitBytes: settings["http-response-limit"],
+      caFile: settings["http-ca-file"],
+    },
   };
 }
 

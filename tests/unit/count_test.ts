@@ -5,6 +5,8 @@ import { count, countCharacters } from "../../src/handlers/count.ts";
 import type { HandlerContext } from "../../src/handlers/handler.ts";
 import type { LeasedJob } from "../../src/job/job.ts";
 
+const HTTP = { allowsPrivate: false, timeoutMs: 1, responseLimitBytes: 1, caFile: null };
+
 const encode = (text: string) => new TextEncoder().encode(text);
 
 Deno.test("countCharacters() equals the number of code points of any text", () => {
@@ -46,7 +48,7 @@ Deno.test("count refuses payloads that are no text, saying what it got", () => {
   }
 });
 
-const settings = { outputLimitBytes: 0, simulatedWorkMs: 0, passEnv: [] };
+const settings = { outputLimitBytes: 0, simulatedWorkMs: 0, passEnv: [], http: HTTP };
 
 function context(overrides: Partial<HandlerContext> = {}): HandlerContext {
   return {

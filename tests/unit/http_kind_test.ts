@@ -1,6 +1,6 @@
 /** Proves the kind `http`: what it takes, what it sends, what it makes of answers. */
 import assert from "node:assert/strict";
-import type { HandlerContext, HandlerSettings } from "../../src/handlers/handler.ts";
+import type { HandlerContext, HttpSettings } from "../../src/handlers/handler.ts";
 import { http } from "../../src/handlers/http.ts";
 import { parseHttpPayload } from "../../src/handlers/http_payload.ts";
 import type { LeasedJob } from "../../src/job/job.ts";
@@ -10,18 +10,15 @@ import { eventually } from "../helpers/eventually.ts";
 import { RawServer, Receiver, says, staysSilent } from "../helpers/receiver.ts";
 import { TEST_AUTHORITY } from "../helpers/tls.ts";
 
-const SETTINGS: HandlerSettings = {
-  outputLimitBytes: 1_000,
-  simulatedWorkMs: 0,
-  passEnv: [],
-  allowPrivateHttp: true,
-  httpTimeoutMs: 10_000,
-  httpResponseLimitBytes: 1_000,
-  httpCaFile: null,
+const SETTINGS: HttpSettings = {
+  allowsPrivate: true,
+  timeoutMs: 10_000,
+  responseLimitBytes: 1_000,
+  caFile: null,
 };
 
 interface RunOptions {
-  readonly settings?: Partial<HandlerSettings>;
+  readonly settings?: Partial<HttpSettings>;
   readonly job?: Partial<LeasedJob>;
   readonly signal?: AbortSignal;
 }
@@ -34,7 +31,7 @@ async function run(payload: unknown, { settings, job, signal }: RunOptions = {})
     { id: "job1", attempts: 0, timeoutMs: null, ...job, payload: parsed.payload } as LeasedJob,
     {
       signal: signal ?? new AbortController().signal,
-      settings: { ...SETTINGS, ...settings },
+      settings: { http: { ...SETTINGS, ...settings } },
       writeOutput: (_stream: string, bytes: Uint8Array) => {
         printed += new TextDecoder().decode(bytes);
       },
@@ -171,7 +168,7 @@ Deno.test("an http job may not call this machine unless that is allowed", async 
   await using server = new Receiver();
   for (const host of ["127.0.0.1", "localhost", "0.0.0.0", "[::1]"]) {
     const { end } = await run({ url: server.url("/", host) }, {
-      settings: { allowPrivateHttp: false },
+      settings: { allowsPrivate: false },
     });
     assert.equal(errorOf(end).code, "address", host);
   }
@@ -184,7 +181,7 @@ Deno.test("an http job without a timeout waits no longer than http-timeout for t
     await staysSilent(connection);
   });
   const { end } = await run({ url: `http://127.0.0.1:${server.port}/` }, {
-    settings: { httpTimeoutMs: 150 },
+    settings: { timeoutMs: 150 },
   });
   assert.deepEqual(errorOf(end), { code: "timeout", message: "no whole answer within 150ms" });
   await eventually(() => server.closed === 1, { what: "the connection was closed" });
@@ -194,7 +191,7 @@ Deno.test("an http job with a timeout of its own is not ended by http-timeout, b
   await using server = new RawServer(staysSilent);
   const abort = new AbortController();
   const ending = run({ url: `http://127.0.0.1:${server.port}/` }, {
-    settings: { httpTimeoutMs: 1 },
+    settings: { timeoutMs: 1 },
     job: { timeoutMs: 60_000 },
     signal: abort.signal,
   });
@@ -209,7 +206,7 @@ Deno.test("of a large answer the first part is kept, and bytes that are not text
     path === "/text" ? new Response("é".repeat(10_000)) : new Response(new Uint8Array([0xff, 0, 1]))
   );
   const large = resultOf(
-    (await run({ url: server.url("/text") }, { settings: { httpResponseLimitBytes: 5 } })).end,
+    (await run({ url: server.url("/text") }, { settings: { responseLimitBytes: 5 } })).end,
   );
   assert.deepEqual([large.body, large.body_bytes, large.body_truncated], ["éé", 5, true]);
   const binary = resultOf((await run({ url: server.url("/bytes") })).end);
@@ -220,13 +217,13 @@ Deno.test("http-ca-file names authorities that are trusted too", async () => {
   await using server = new Receiver(undefined, { isSecure: true });
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, TEST_AUTHORITY);
-  const { end } = await run({ url: server.url() }, { settings: { httpCaFile: file } });
+  const { end } = await run({ url: server.url() }, { settings: { caFile: file } });
   assert.equal(resultOf(end).body, "thanks");
   const distrusted = await run({ url: server.url() });
   assert.equal(errorOf(distrusted.end).code, "connect");
   await Deno.writeTextFile(file, "nothing");
   await assert.rejects(
-    () => run({ url: server.url() }, { settings: { httpCaFile: file } }),
+    () => run({ url: server.url() }, { settings: { caFile: file } }),
     /expected certificates \(PEM\)/,
   );
   await Deno.remove(file);
