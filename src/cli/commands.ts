@@ -20,6 +20,7 @@ const ADDING = [
   "max-retries",
   "max-queue-depth",
   "job-timeout",
+  "extra-kinds",
 ] as const satisfies SettingName[];
 /** Settings that only the API needs. */
 const API: readonly SettingName[] = [
@@ -68,6 +69,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["serve --port 9000 --workers 4 --db /var/lib/queue.db", "somewhere else"],
       ["serve --host 0.0.0.0 --token-file ./token", "for other machines, with a token"],
       ["serve --workers 0", "the API alone; run workers elsewhere"],
+      ["serve --handlers ./handlers.ts", "the functions that a module exports run kinds of jobs"],
     ],
     load: () => import("./commands/serve.ts"),
   },
@@ -213,6 +215,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       ["worker", "as many as the machine has cores"],
       ["worker -n 4 --backoff-base 1.5", "four, which retry sooner"],
+      ['worker --handler "resize=python3 resize.py"', "a program that runs jobs of a kind"],
       ["worker start --count 2 --detach", "in the background"],
     ],
     load: () => import("./commands/worker.ts"),

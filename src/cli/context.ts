@@ -5,7 +5,7 @@
  */
 import { resolveSettings, type Settings, type SettingSources } from "../config/settings.ts";
 import { parseSetting, sourceOf } from "../config/settings.ts";
-import { PAYLOAD_PARSERS } from "../handlers/registry.ts";
+import { parseUserPayload, PAYLOAD_PARSERS } from "../handlers/registry.ts";
 import { newId } from "../lib/ids.ts";
 import { Queue } from "../queue/queue.ts";
 import { openStore } from "../store/open.ts";
@@ -84,11 +84,12 @@ function createQueue(
   settings: Settings,
   { invocation, cwd }: { invocation: Invocation; cwd: string | null },
 ): Queue {
-  return new Queue({
+  const queue = new Queue({
     store,
     clock: invocation.io.clock,
     newId,
     kinds: PAYLOAD_PARSERS,
+    userPayload: parseUserPayload,
     maxRetries: settings["max-retries"],
     timeoutMs: settings["job-timeout"],
     cwd,
@@ -96,4 +97,6 @@ function createQueue(
     maxDepth: settings["max-queue-depth"],
     actor: actorOf(invocation.io),
   });
+  queue.acceptKinds(settings["extra-kinds"]);
+  return queue;
 }

@@ -151,6 +151,12 @@ function settingOption(name: SettingName): Option {
   const value = isSwitch ? ` [on|off]` : ` <${valueWord(name)}>`;
   const option = new Option(`${flag}${value}`, settingDoc(name));
   if (isSwitch) option.preset("on");
+  const { joiner } = SETTINGS[name].type as ValueType<unknown>;
+  if (joiner !== undefined) {
+    option.argParser((value: string, before: string | undefined) =>
+      before === undefined ? value : `${before}${joiner}${value}`
+    );
+  }
   return option.helpGroup("Settings (also as environment variables QUEUECTL_*):");
 }
 
@@ -169,7 +175,8 @@ function flagOf(name: SettingName): { flag: string; isSwitch: boolean } {
 }
 
 function valueWord(name: SettingName): string {
-  const { expected } = SETTINGS[name].type;
+  const { expected, word } = SETTINGS[name].type as ValueType<unknown>;
+  if (word !== undefined) return word;
   if (name === "db" || name.endsWith("-file")) return "path";
   if (expected.startsWith("a duration")) return "duration";
   if (expected.startsWith("a size")) return "size";

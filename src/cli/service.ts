@@ -9,7 +9,9 @@ import type { Settings } from "../config/settings.ts";
 import { createLog, type Logger, openLogFile } from "../lib/log.ts";
 import { logEvents } from "../queue/event_log.ts";
 import type { Queue } from "../queue/queue.ts";
+import { HandlerError } from "../handlers/program.ts";
 import { type Engine, startEngine } from "../supervisor/engine.ts";
+import { HandlerBook } from "../supervisor/handler_book.ts";
 import type { Invocation } from "./command.ts";
 import { withQueue } from "./context.ts";
 import { EXIT, UsageError } from "./exit.ts";
@@ -52,6 +54,9 @@ export function runService(
     using _events = logEvents(queue.events, { log });
     warnOfFaults(settings, log);
 
+    using handlers = await openHandlers(settings, io);
+    queue.acceptKinds(Object.keys(handlers.handlers.kinds));
+
     let engine: Engine | undefined;
     // The side first: an address that is in use is found before any job is touched.
     const side = await startSide?.({
@@ -61,11 +66,26 @@ export function runService(
       isDraining: () => engine?.isDraining ?? false,
     });
     try {
-      engine = await startEngine({ queue, settings, role, random: io.random });
+      engine = await startEngine({
+        queue,
+        settings,
+        role,
+        random: io.random,
+        handlers: handlers.handlers,
+      });
     } catch (error) {
       await side?.close();
       throw error;
     }
+    handlers.watch({
+      onChange: (changed) => {
+        const kinds = Object.keys(changed.kinds);
+        queue.acceptKinds(kinds);
+        queue.events.emit({ type: "handlers.reloaded", kinds });
+        engine!.useHandlers(changed).catch(() => {}); // the kinds are told again at a heartbeat
+      },
+      onRefused: (message) => queue.events.emit({ type: "handlers.refused", message }),
+    });
     log.info("service.started", {
       version: VERSION,
       role,
@@ -97,6 +117,16 @@ export function runService(
     log.info("service.stopped");
     return EXIT.done;
   });
+}
+
+/** @throws {UsageError} saying what is wrong with the handlers. */
+async function openHandlers(settings: Settings, io: CliIo): Promise<HandlerBook> {
+  try {
+    const write = (bytes: Uint8Array) => io.stderr.write(new TextDecoder().decode(bytes));
+    return await HandlerBook.open({ settings, cwd: io.cwd(), write });
+  } catch (error) {
+    throw error instanceof HandlerError ? new UsageError(error.message) : error;
+  }
 }
 
 function openLog(settings: Settings, io: CliIo): { log: Logger } & Disposable {

@@ -9,8 +9,10 @@ import {
   choice,
   duration,
   integer,
+  kindCommands,
   list,
   onOff,
+  paths,
   positiveNumber,
   probability,
   size,
@@ -99,6 +101,11 @@ export const SETTINGS = {
     "1MiB",
     "How much of each output stream of a command is kept.",
   ),
+  "result-limit": setting(
+    size(1, 2 ** 29),
+    "1MiB",
+    "The largest result of a handler, as JSON; a larger one fails the attempt.",
+  ),
   "upload-limit": setting(
     size(1, 2 ** 40),
     "1MiB",
@@ -147,6 +154,32 @@ export const SETTINGS = {
   "webhook-secret-file": optional(
     text,
     "File with the secret that signs webhooks; by default one is made and kept in the database.",
+  ),
+  // Not stored: who opens a database must not run programs that somebody else wrote into it.
+  "handlers": {
+    ...setting(
+      paths,
+      "",
+      "Modules whose exported functions run the kinds of their names; may be given several times.",
+    ),
+    isStored: false as const,
+  },
+  "handler": {
+    ...setting(
+      kindCommands,
+      "",
+      "A program that runs jobs of a kind, as kind=command; may be given several times.",
+    ),
+    isStored: false as const,
+  },
+  "watch": {
+    ...setting(onOff, "off", "Load handlers anew when their files change."),
+    isStored: false as const,
+  },
+  "extra-kinds": setting(
+    list,
+    "",
+    "Kinds of jobs that are accepted although no worker with a handler for them has run yet.",
   ),
   "token-file": {
     ...optional(text, "File with the token that API requests must carry."),

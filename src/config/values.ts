@@ -10,6 +10,10 @@ export interface ValueType<T> {
   format(value: T): string;
   /** Flags that are given without a value: `--insecure`. */
   readonly isSwitch?: boolean;
+  /** Flags that may be given several times: what stands between their values as one text. */
+  readonly joiner?: string;
+  /** What the help shows in the place of a value. */
+  readonly word?: string;
 }
 
 export const text: ValueType<string> = {
@@ -23,6 +27,26 @@ export const list: ValueType<readonly string[]> = {
   expected: "names separated by commas",
   parse: (value) => value.split(",").map((part) => part.trim()).filter((part) => part !== ""),
   format: (value) => value.join(","),
+};
+
+/** Several files, separated by commas. */
+export const paths: ValueType<readonly string[]> = {
+  ...list,
+  expected: "paths separated by commas",
+  joiner: ",",
+  word: "path",
+};
+
+/** Several `kind=command`, one a line. */
+export const kindCommands: ValueType<readonly string[]> = {
+  expected: "kind=command, one a line",
+  joiner: "\n",
+  word: "kind=command",
+  parse: (value) => {
+    const lines = value.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+    return lines.every((line) => /^[^=]+=./.test(line)) ? lines : undefined;
+  },
+  format: (value) => value.join("\n"),
 };
 
 export function integer(least: number, most: number): ValueType<number> {

@@ -1,6 +1,6 @@
 /**
- * The environment of a command: what it needs to run and what was asked for, never the rest of the
- * server's, which may hold secrets.
+ * The environment of what runs jobs: what it needs to run and what was asked for, never the rest of
+ * the server's, which may hold secrets.
  */
 import type { LeasedJob } from "../job/job.ts";
 import { MARK_VARIABLE } from "../lib/kill.ts";
@@ -21,8 +21,22 @@ const BASIC = [
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** The environment of a command. */
 export function commandEnvironment(
   job: LeasedJob,
+  mark: string,
+  passEnv: readonly string[],
+): Record<string, string> {
+  return {
+    ...programEnvironment(mark, passEnv),
+    QUEUECTL_JOB_ID: job.id,
+    QUEUECTL_ATTEMPT: String(job.attempts + 1),
+    QUEUECTL_QUEUE: job.queue,
+  };
+}
+
+/** The environment of a program that runs one job after the other. */
+export function programEnvironment(
   mark: string,
   passEnv: readonly string[],
 ): Record<string, string> {
@@ -34,11 +48,10 @@ export function commandEnvironment(
     const isAsked = passEnv.includes(name) || (passesAll && !name.startsWith("QUEUECTL_"));
     if (isBasic || isAsked) passed[name] = value;
   }
-  return {
-    ...passed,
-    QUEUECTL_JOB_ID: job.id,
-    QUEUECTL_ATTEMPT: String(job.attempts + 1),
-    QUEUECTL_QUEUE: job.queue,
-    [MARK_VARIABLE]: mark,
-  };
+  return { ...passed, [MARK_VARIABLE]: mark };
+}
+
+/** Where programs are looked for. */
+export function commandPath(): string {
+  return Deno.env.get("PATH") ?? DEFAULT_PATH;
 }

@@ -1,5 +1,6 @@
 /** What a kind of job is made of. To add a kind, write one file and one row in `registry.ts`. */
-import type { OutputStream } from "../job/job.ts";
+import type { Problem } from "../job/errors.ts";
+import type { OutputStream, Progress } from "../job/job.ts";
 import type { AttemptEnd } from "../job/outcome.ts";
 import type { LeasedJob } from "../job/job.ts";
 import type { PayloadParser } from "../job/parse.ts";
@@ -11,6 +12,8 @@ export interface HandlerContext {
   /** The process that holds the lease: child processes are marked with it. */
   readonly holder: string;
   readonly settings: HandlerSettings;
+  /** Files left in this directory become artifacts of the job. */
+  readonly outputDir?: string;
   /** Keeps a piece of output with the attempt. The bytes now belong to the callee. */
   writeOutput(stream: OutputStream, bytes: Uint8Array): void;
   /**
@@ -18,11 +21,22 @@ export interface HandlerContext {
    * even if this thread cannot do so.
    */
   setProcessGroup(pgid: number | null): void;
+  /** Says how far the attempt has come. May be called often. */
+  reportProgress(progress: Progress): void;
+  /**
+   * Checks a job that is to follow this one. It is added together with this job's success, or not at
+   * all.
+   */
+  enqueue(job: unknown): Promise<FollowUp>;
 }
+
+/** A follow-up that will be added, by its id; or what is wrong with it. */
+export type FollowUp = { readonly id: string } | { readonly problems: readonly Problem[] };
 
 /** The settings that reach handlers; must survive `postMessage`. */
 export interface HandlerSettings {
   readonly outputLimitBytes: number;
+  readonly resultLimitBytes: number;
   readonly simulatedWorkMs: number;
   /** Names of environment variables for commands, or `["*"]`. */
   readonly passEnv: readonly string[];

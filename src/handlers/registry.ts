@@ -11,6 +11,10 @@ export const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ["http", http],
 ]);
 
+/** The check of a payload for a kind of a user: any JSON value, or the bytes of an upload. */
+export const parseUserPayload: PayloadParser = (payload) =>
+  payload instanceof Uint8Array ? { payload } : { payload: JSON.stringify(payload) };
+
 /** The check of each kind's payload. */
 export const PAYLOAD_PARSERS: ReadonlyMap<string, PayloadParser> = new Map(
   [...HANDLERS].map(([kind, handler]) => [kind, handler.parsePayload]),

@@ -49,6 +49,9 @@ export interface StagedFile {
   readonly invalidUtf8: InvalidByte | null;
 }
 
+/** Kinds that every process can run; handlers of a user cannot have these names. */
+export const BUILT_IN_KINDS: readonly string[] = ["count", "command", "http"];
+
 /** A job that is to be stored. */
 export interface NewJob {
   readonly id: string;
@@ -152,6 +155,8 @@ export const ERROR_CODES = {
   status: "the HTTP answer had a status other than 2xx",
   connect: "the HTTP request got no answer",
   address: "the HTTP request was to an address that may not be called",
+  protocol: "the handler's program said something that is not of the protocol",
+  result: "the handler's result is larger than the limit",
   timeout: "the attempt ran longer than its timeout",
   crash: "the worker thread died",
   hang: "the worker thread stopped answering",
@@ -242,6 +247,13 @@ export interface Attempt {
   /** Printed altogether; more than what is kept when the output limit cut it. */
   readonly stdoutBytes: number | null;
   readonly stderrBytes: number | null;
+}
+
+/** How far an attempt has come, by its own account. */
+export interface Progress {
+  /** From 0 to 1. */
+  readonly value: number;
+  readonly text: string | null;
 }
 
 /** The two streams of a command's output. */

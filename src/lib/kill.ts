@@ -22,7 +22,7 @@ export function killGroup(pgid: number, signal: Deno.Signal, { isLeaderAlive = f
 }
 
 /**
- * Kills every process whose environment has the mark, those included that moved to a session of
+ * Kills every process whose environment has the mark, or the mark with a colon and more, those included that moved to a session of
  * their own. Needs /proc; elsewhere only the group is killed.
  */
 export function killMarked(mark: string): void {
@@ -57,7 +57,8 @@ function findMarked(wanted: string): number[] {
 
 function hasEntry(pid: number, wanted: string): boolean {
   try {
-    return Deno.readTextFileSync(`/proc/${pid}/environ`).split("\0").includes(wanted);
+    return Deno.readTextFileSync(`/proc/${pid}/environ`).split("\0")
+      .some((entry) => entry === wanted || entry.startsWith(`${wanted}:`));
   } catch {
     return false;
   }

@@ -4,6 +4,12 @@
  */
 import { fileURLToPath } from "node:url";
 
+/**
+ * Not in the table of commands: with it, and the path of a module, this program is the host of that
+ * module's handlers.
+ */
+export const HOST_COMMAND = "handler-host";
+
 /** A program and its first arguments. */
 export interface SelfCommand {
   readonly command: string;

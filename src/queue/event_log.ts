@@ -133,6 +133,12 @@ export function describeEvent(
       return { level: "warn", fields: { schedule: event.schedule, running: event.jobId } };
     case "schedule.failed":
       return { level: "error", fields: { schedule: event.schedule, message: event.message } };
+    case "handler.trouble":
+      return { level: "error", fields: { worker: event.worker, message: event.message } };
+    case "handlers.reloaded":
+      return { level: "info", fields: { kinds: event.kinds.join(",") } };
+    case "handlers.refused":
+      return { level: "error", fields: { message: event.message } };
     case "clock.set":
       return { level: "warn", fields: { by_ms: event.byMs } };
     case "store.unavailable":

@@ -64,6 +64,11 @@ export type QueueEvent =
   /** A schedule's time has come, but the job before is not finished. */
   | { readonly type: "schedule.overlapped"; readonly schedule: string; readonly jobId: string }
   | { readonly type: "schedule.failed"; readonly schedule: string; readonly message: string }
+  /** A handler program does what it should not while no job runs that could fail because of it. */
+  | { readonly type: "handler.trouble"; readonly worker: string; readonly message: string }
+  /** Handlers were loaded anew because their files have changed, or could not be. */
+  | { readonly type: "handlers.reloaded"; readonly kinds: readonly string[] }
+  | { readonly type: "handlers.refused"; readonly message: string }
   /** The machine's clock was set: forward where the number is positive. */
   | { readonly type: "clock.set"; readonly byMs: number }
   | { readonly type: "store.unavailable"; readonly message: string }

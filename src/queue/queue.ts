@@ -15,6 +15,7 @@ import {
 } from "../job/errors.ts";
 import {
   type Attempt,
+  BUILT_IN_KINDS,
   HELD_MS,
   type Job,
   type NewJob,
@@ -44,6 +45,7 @@ import {
   type Stats,
   type StoredChunk,
   type StoredFile,
+  type StoredProgress,
   whatBecame,
   type WorkerStatus,
 } from "../store/store.ts";
@@ -56,6 +58,11 @@ export interface QueueOptions {
   readonly newId: () => string;
   /** The kinds that exist, each with the check of its payload. */
   readonly kinds: ReadonlyMap<string, PayloadParser>;
+  /**
+   * The check of payloads for kinds of a user, which become known as processes say that they have
+   * handlers for them. Missing: there are none but `kinds`.
+   */
+  readonly userPayload?: PayloadParser;
   readonly maxRetries: number;
   readonly timeoutMs: number | null;
   /** Where commands run that name no directory. */
@@ -97,9 +104,11 @@ const CANCEL_POLL_MS = 20;
 export class Queue {
   readonly events = new EventBus();
   readonly #options: QueueOptions;
+  readonly #kinds: Map<string, PayloadParser>;
 
   constructor(options: QueueOptions) {
     this.#options = options;
+    this.#kinds = new Map(options.kinds);
   }
 
   get store(): JobStore {
@@ -121,6 +130,7 @@ export class Queue {
     input: unknown,
     { file, request = null }: { file?: StagedFile; request?: RequestKey | null } = {},
   ): Promise<Added> {
+    if (this.#namesUnknownKind(input)) await this.learnKinds([input]);
     const context = this.parseContext(file);
     const job = parseNewJob(input, context);
     return (await this.#add([job], { nowMs: context.nowMs, request, isBatch: false }))[0]!;
@@ -143,6 +153,31 @@ export class Queue {
     } finally {
       if (!isOwned) await this.giveUpFile(file);
     }
+  }
+
+  /** From now on jobs of these kinds of a user are accepted. */
+  acceptKinds(kinds: readonly string[]): void {
+    const { userPayload } = this.#options;
+    if (userPayload === undefined) return;
+    for (const kind of kinds) if (!this.#kinds.has(kind)) this.#kinds.set(kind, userPayload);
+  }
+
+  /** Asks the store for what other processes can run, if one of these inputs names an unknown kind. */
+  async learnKinds(inputs: readonly unknown[]): Promise<void> {
+    if (this.#options.userPayload === undefined) return;
+    if (inputs.some((input) => this.#namesUnknownKind(input))) {
+      this.acceptKinds(await this.store.kinds());
+    }
+  }
+
+  /**
+   * The job that the input describes, which is not added.
+   *
+   * @throws {InvalidInputError} with every problem.
+   */
+  async prepare(input: unknown): Promise<NewJob> {
+    await this.learnKinds([input]);
+    return parseNewJob(input, this.parseContext());
   }
 
   /** Begins a file that is to be the input of a job. */
@@ -191,7 +226,11 @@ export class Queue {
   }
 
   /** Adds all or none; returns what became of each. Throws as {@link Queue.add} does. */
-  addAll(inputs: readonly unknown[], request: RequestKey | null = null): Promise<Added[]> {
+  async addAll(
+    inputs: readonly unknown[],
+    request: RequestKey | null = null,
+  ): Promise<Added[]> {
+    if (inputs.some((input) => this.#namesUnknownKind(input))) await this.learnKinds(inputs);
     const context = this.parseContext();
     const jobs = parseNewJobs(inputs, context);
     return this.#add(jobs, { nowMs: context.nowMs, request, isBatch: true });
@@ -232,6 +271,12 @@ export class Queue {
   async waitingFor(job: Job): Promise<readonly string[]> {
     if (job.runAtMs !== HELD_MS || isFinished(job.state)) return [];
     return (await this.dependencies(job)).filter(({ isMet }) => !isMet).map(({ id }) => id);
+  }
+
+  /** How far the job's attempt has come, if that kind of job says so; null: it has said nothing. */
+  async progress(job: Job): Promise<StoredProgress | null> {
+    // What is built in says nothing, so that asking costs such jobs nothing.
+    return BUILT_IN_KINDS.includes(job.kind) ? null : await this.store.progress(job);
   }
 
   payload(job: Job): Promise<Payload> {
@@ -396,8 +441,14 @@ export class Queue {
 
   /** What a job's input is read with, as of now. */
   parseContext(input: StagedFile | null = null): ParseContext {
-    const { clock, newId, maxRetries, timeoutMs, kinds, cwd } = this.#options;
-    return { nowMs: clock(), newId, maxRetries, timeoutMs, kinds, cwd, input };
+    const { clock, newId, maxRetries, timeoutMs, cwd } = this.#options;
+    return { nowMs: clock(), newId, maxRetries, timeoutMs, kinds: this.#kinds, cwd, input };
+  }
+
+  #namesUnknownKind(input: unknown): boolean {
+    if (typeof input !== "object" || input === null) return false;
+    const { kind } = input as { kind?: unknown };
+    return typeof kind === "string" && !this.#kinds.has(kind);
   }
 }
 

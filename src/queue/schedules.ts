@@ -40,6 +40,7 @@ export class Schedules {
    */
   async add(input: unknown, by?: string): Promise<{ schedule: Schedule; isNew: boolean }> {
     const { store } = this.#queue;
+    await this.#queue.learnKinds([(input as { job?: unknown } | null)?.job]);
     const context = this.#queue.parseContext();
     const { nowMs } = context;
     const { schedule, isReplacing } = parseNewSchedule(input, context);

@@ -18,6 +18,7 @@ import type {
   OutputChunk,
   OutputStream,
   Payload,
+  Progress,
 } from "../job/job.ts";
 import type { BackoffPolicy } from "../job/backoff.ts";
 import type { LimitsChange, QueueLimits } from "../job/limits.ts";
@@ -68,6 +69,15 @@ export interface JobStore extends ScheduleStore, AsyncDisposable {
     holder: string,
     chunks: readonly OutputChunk[],
   ): Promise<Settled>;
+
+  /** Notes how far a running attempt has come, if its lease still holds. */
+  saveProgress(
+    lease: Lease,
+    holder: string,
+    progress: StoredProgress,
+  ): Promise<Settled>;
+  /** What the attempt under this lease has said last; null: nothing. */
+  progress(lease: Lease): Promise<StoredProgress | null>;
 
   /**
    * Takes back leases that have expired, and those of `deadHolders` at once. Each counts as a
@@ -146,6 +156,10 @@ export interface JobStore extends ScheduleStore, AsyncDisposable {
     nowMs: number,
     signed?: Signature,
   ): Promise<QueueRules>;
+  /** Writes down, or refreshes, the kinds for which this process has handlers of a user. */
+  saveKinds(kinds: readonly string[], nowMs: number): Promise<void>;
+  /** Every kind that some process has had a handler for, lately or a while ago. */
+  kinds(): Promise<string[]>;
 
   /** Writes down, or refreshes, what this process says of its workers. */
   saveWorkers(workers: readonly WorkerRecord[], nowMs: number): Promise<void>;
@@ -392,6 +406,11 @@ export interface ClaimRequest {
    * are. Missing: it runs all.
    */
   readonly kinds?: readonly string[];
+}
+
+/** The last that an attempt has said of how far it is, and when. */
+export interface StoredProgress extends Progress {
+  readonly atMs: number;
 }
 
 /** Jobs for one free worker. */

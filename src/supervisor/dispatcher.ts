@@ -14,7 +14,7 @@ import type { Clock, Random } from "../lib/clock.ts";
 import type { EventBus } from "../queue/events.ts";
 import type { Claim, EndedAttempt, JobStore } from "../store/store.ts";
 import type { AttemptReport } from "../worker/protocol.ts";
-import type { Slot } from "./slot.ts";
+import type { JobInHand, Slot } from "./slot.ts";
 
 export interface DispatcherOptions {
   readonly store: JobStore;
@@ -24,6 +24,8 @@ export interface DispatcherOptions {
   readonly leaseMs: number;
   readonly backoff: BackoffPolicy;
   readonly random: Random;
+  /** The kinds that the workers can run. */
+  readonly kinds: () => readonly string[];
   /** How many jobs of a kind may go to a worker at once. */
   readonly chunk: Readonly<Record<string, number>>;
   readonly slots: readonly Slot[];
@@ -103,7 +105,7 @@ export class Dispatcher {
   }
 
   async #claim(): Promise<void> {
-    const { store, holder, leaseMs, chunk, clock, slots } = this.#options;
+    const { store, holder, leaseMs, kinds, chunk, clock, slots } = this.#options;
     this.#isClaiming = true;
     try {
       const claim = await store.claim(() => {
@@ -115,6 +117,7 @@ export class Dispatcher {
         hungry.sort((one, other) => Number(other.isIdle) - Number(one.isIdle));
         return {
           holder,
+          kinds: kinds(),
           nowMs,
           leaseExpiresAtMs: nowMs + leaseMs,
           slots: hungry.map((slot) => slot.label),
@@ -174,7 +177,7 @@ export class Dispatcher {
     for (const report of reports) {
       const inHand = slot.take(report);
       if (inHand === undefined) continue;
-      const outcome = this.#decide(report.end, inHand.job);
+      const outcome = this.#decide(withFollowUps(report.end, inHand), inHand.job);
       batch.push({ ...ended(inHand.job, slot, outcome, report.durationMs), output: report.output });
     }
     this.#settleAll(slot, batch);
@@ -243,6 +246,11 @@ export class Dispatcher {
     const { events } = this.#options;
     if ("dueAtMs" in outcome) this.#expectDue(outcome.dueAtMs);
     if (outcome.event === "release") this.#mayBeDue = true;
+    if (outcome.event === "complete") {
+      for (const { id, queue, kind } of outcome.followUps ?? []) {
+        events.emit({ type: "job.added", jobId: id, queue, kind });
+      }
+    }
     events.emit({
       type: "job.ended",
       jobId: job.id,
@@ -305,6 +313,11 @@ export class Dispatcher {
     this.#isStoreDown = false;
     this.#options.events.emit({ type: "store.available" });
   }
+}
+
+/** What a success brings with it. */
+function withFollowUps(end: AttemptEnd, { followUps }: JobInHand): AttemptEnd {
+  return end.type === "succeeded" && followUps.length > 0 ? { ...end, followUps } : end;
 }
 
 function ended(job: LeasedJob, slot: Slot, outcome: Outcome, durationMs: number): Ended {

@@ -6,9 +6,10 @@
  * Invariant: whatever ends a worker thread, its commands are killed and its jobs are settled.
  */
 import type { Settings } from "../config/settings.ts";
+import { NO_HANDLERS, type UserHandlers } from "../handlers/program.ts";
 import { HANDLERS } from "../handlers/registry.ts";
 import type { HandlerSettings } from "../handlers/handler.ts";
-import { StoreUnavailableError } from "../job/errors.ts";
+import { InvalidInputError, StoreUnavailableError } from "../job/errors.ts";
 import type { Lease } from "../job/job.ts";
 import type { Random } from "../lib/clock.ts";
 import type { AttemptEnd } from "../job/outcome.ts";
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly settings: Settings;
   readonly role: "serve" | "worker";
   readonly random: Random;
+  /** By default none. */
+  readonly handlers?: UserHandlers;
 }
 
 export interface Engine {
@@ -39,6 +42,8 @@ export interface Engine {
   readonly holder: string;
   /** True from the first call of `drain`. */
   readonly isDraining: boolean;
+  /** From now on jobs are run by these; what runs goes on as it began. */
+  useHandlers(handlers: UserHandlers): Promise<void>;
   /**
    * Stops claiming, lets running jobs finish for up to `shutdown-timeout`, gives the rest back
    * without costing an attempt, and ends the workers.
@@ -54,6 +59,15 @@ const LONGEST_PAUSE_MS = 5_000;
 
 /** How long aborted commands may take to end, their grace included, before they are left behind. */
 const ABORT_PATIENCE_MS = 4_000;
+
+/** How long handler programs may take to end, their grace included. */
+const PROGRAMS_PATIENCE_MS = 2_000;
+
+/** How often a process says anew for which kinds it has handlers. */
+const KINDS_EVERY_MS = 3_600_000;
+
+/** What the follow-ups of one attempt may take together, in bytes of their payloads. */
+const FOLLOW_UP_BYTES = 64 * 1024 * 1024;
 
 /** How long a shutdown waits for a store that cannot be used. */
 const SETTLE_PATIENCE_MS = 5_000;
@@ -79,8 +93,12 @@ class RunningEngine implements Engine {
   readonly #subscriptions: Disposable[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
   readonly #record: Pick<WorkerRecord, "holder" | "pid" | "host" | "processStart" | "role">;
+  #handlers: UserHandlers;
+  #kinds: readonly string[];
+  #kindsSavedAtMs = -Infinity;
   #lastTickMs = performance.now();
   #whenIdle: (() => void) | null = null;
+  #whenProgramsEnded: (() => void) | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(options: EngineOptions) {
@@ -96,6 +114,8 @@ class RunningEngine implements Engine {
       role,
     };
     this.#guardian = new Guardian(this.holder);
+    this.#handlers = options.handlers ?? NO_HANDLERS;
+    this.#kinds = kindsOf(this.#handlers);
     this.#slots = Array.from(
       { length: settings["workers"] },
       (_, index) =>
@@ -113,10 +133,11 @@ class RunningEngine implements Engine {
       leaseMs: settings["lease"],
       backoff,
       random: options.random,
+      kinds: () => this.#kinds,
       chunk: this.#chunks(),
       slots: this.#slots,
       beforeGive: (jobs) => {
-        if (jobs.some((job) => job.kind === "command")) this.#guardian.ensure();
+        if (jobs.some((job) => startsProcesses(job.kind))) this.#guardian.ensure();
       },
     });
     const onError = (error: unknown) => {
@@ -141,7 +162,7 @@ class RunningEngine implements Engine {
   async start(): Promise<void> {
     const { queue } = this.#options;
     // Before the first claim, so that others can tell whether this holder lives.
-    await this.#saveWorkers();
+    await Promise.all([this.#saveWorkers(), this.#saveKinds()]);
     await this.#reaper.runOnce();
     this.#subscriptions.push(
       queue.events.subscribe((event) => this.#onEvent(event)),
@@ -156,6 +177,15 @@ class RunningEngine implements Engine {
     this.#scheduler.start();
   }
 
+  async useHandlers(handlers: UserHandlers): Promise<void> {
+    this.#handlers = handlers;
+    this.#kinds = kindsOf(handlers);
+    for (const slot of this.#slots) slot.tell({ type: "handlers", handlers });
+    this.#kindsSavedAtMs = -Infinity;
+    await this.#saveKinds();
+    this.#dispatcher.wake();
+  }
+
   async drain(): Promise<void> {
     if (this.isDraining) return await this.#stopping ?? undefined;
     this.isDraining = true;
@@ -166,7 +196,18 @@ class RunningEngine implements Engine {
     if (this.#stopping !== null) return await this.#stopping;
     this.#abortAll("shutdown");
     await this.#idleWithin(ABORT_PATIENCE_MS);
+    if (this.#stopping !== null) return await this.#stopping;
+    await this.#endPrograms();
     await this.stop();
+  }
+
+  /** Lets handler programs that have nothing to do end in their own way. */
+  async #endPrograms(): Promise<void> {
+    const busy = this.#slots.filter((slot) => slot.isAlive && slot.programs.size > 0);
+    if (busy.length === 0) return;
+    const closed = new Promise<void>((resolve) => this.#whenProgramsEnded = resolve);
+    for (const slot of busy) slot.tell({ type: "close" });
+    await within(closed, PROGRAMS_PATIENCE_MS);
   }
 
   stop(): Promise<void> {
@@ -184,6 +225,7 @@ class RunningEngine implements Engine {
       const left = slot.terminate();
       if (left.length > 0) wasCutOff = true;
       this.#killCommands(left);
+      this.#killPrograms(slot);
       this.#dispatcher.release(slot, left.map(({ job }) => job));
     }
     this.#whenIdle?.();
@@ -197,15 +239,17 @@ class RunningEngine implements Engine {
 
   #startSlot(slot: Slot): void {
     const { queue, settings } = this.#options;
-    slot.start(this.#workerInit(settings), queue.clock());
+    slot.start(this.#workerInit(slot, settings), queue.clock());
     queue.events.emit({ type: "worker.started", worker: slot.label, restarts: slot.restarts });
   }
 
-  #workerInit(settings: Settings): WorkerInit {
+  #workerInit(slot: Slot, settings: Settings): WorkerInit {
     return {
       holder: this.holder,
       heartbeatMs: settings["heartbeat"]!,
       settings: handlerSettings(settings),
+      handlers: this.#handlers,
+      mark: this.#markOf(slot),
       faults: {
         fail: settings["fault-fail"],
         crash: settings["fault-crash"],
@@ -245,6 +289,26 @@ class RunningEngine implements Engine {
       case "group":
         this.#setGroup(slot, message.lease, message.pgid);
         return;
+      case "program":
+        this.#setProgram(slot, message.pgid, message.isAlive);
+        return;
+      case "trouble":
+        this.#options.queue.events.emit({
+          type: "handler.trouble",
+          worker: slot.label,
+          message: message.message,
+        });
+        return;
+      case "progress":
+        store.saveProgress(message.lease, this.holder, { ...message.progress, atMs: clock() })
+          .catch(ignoreUnavailable);
+        return;
+      case "enqueue":
+        this.#prepareFollowUp(slot, message);
+        return;
+      case "closed":
+        if (this.#slots.every(({ programs }) => programs.size === 0)) this.#whenProgramsEnded?.();
+        return;
       case "ended":
         slot.deathsInARow = 0;
         this.#dispatcher.report(slot, message.attempts);
@@ -260,11 +324,43 @@ class RunningEngine implements Engine {
     if (inHand !== undefined) inHand.pgid = pgid;
   }
 
+  #setProgram(slot: Slot, pgid: number, isAlive: boolean): void {
+    if (isAlive) {
+      slot.programs.add(pgid);
+      this.#guardian.groupBegan(pgid);
+    } else {
+      slot.programs.delete(pgid);
+      this.#guardian.groupEnded(pgid);
+    }
+  }
+
+  /** Checks a job that is to follow one that runs, and keeps it until that has ended. */
+  async #prepareFollowUp(
+    slot: Slot,
+    { lease, ref, job }: Extract<FromWorker, { type: "enqueue" }>,
+  ): Promise<void> {
+    const inHand = slot.inHand.get(lease.seq);
+    const refuse = (problems: InvalidInputError["problems"]) =>
+      slot.tell({ type: "enqueued", ref, followUp: { problems } });
+    try {
+      const prepared = await this.#options.queue.prepare(job);
+      if (inHand?.job.token !== lease.token) return refuse([TOO_LATE]);
+      const bytes = inHand.followUps.reduce((sum, { payload }) => sum + payload.length, 0);
+      if (bytes + prepared.payload.length > FOLLOW_UP_BYTES) return refuse([TOO_MUCH]);
+      inHand.followUps.push(prepared);
+      slot.tell({ type: "enqueued", ref, followUp: { id: prepared.id } });
+    } catch (error) {
+      if (error instanceof InvalidInputError) return refuse(error.problems);
+      refuse([{ detail: error instanceof Error ? error.message : String(error), pointer: "" }]);
+    }
+  }
+
   /** A worker died or hangs: its commands end, its jobs are settled, a new thread takes its place. */
   #replace(slot: Slot, reason: "crash" | "hang", message: string): void {
     const running = slot.inHand.get(slot.runningSeq ?? 0);
     const left = slot.terminate();
     this.#killCommands(left);
+    this.#killPrograms(slot);
     this.#dispatcher.reportDeath(
       slot,
       left.map(({ job }) => job),
@@ -292,10 +388,25 @@ class RunningEngine implements Engine {
     }
   }
 
+  #killPrograms(slot: Slot): void {
+    for (const pgid of slot.programs) {
+      killGroup(pgid, "SIGKILL");
+      this.#guardian.groupEnded(pgid);
+    }
+    slot.programs.clear();
+    // Also those of which it could not tell any more.
+    if (this.#handlers.programs.length > 0) killMarked(this.#markOf(slot));
+  }
+
+  /** Tells the programs of one thread from those of all others, its own successors included. */
+  #markOf(slot: Slot): string {
+    return `${this.holder}:${slot.label}.${slot.restarts}`;
+  }
+
   /** At every heartbeat: who hangs, whose leases go on, what was cancelled. */
   async #tick(): Promise<void> {
     this.#replaceHung();
-    await Promise.all([this.#renewLeases(), this.#saveWorkers()]);
+    await Promise.all([this.#renewLeases(), this.#saveWorkers(), this.#saveKinds()]);
     await this.#stopCancelled();
   }
 
@@ -357,6 +468,15 @@ class RunningEngine implements Engine {
     return workers.length === 0 ? Promise.resolve() : store.saveWorkers(workers, clock());
   }
 
+  /** Tells other processes which kinds there are, so that they accept jobs of them. */
+  async #saveKinds(): Promise<void> {
+    const kinds = Object.keys(this.#handlers.kinds);
+    if (kinds.length === 0 || performance.now() - this.#kindsSavedAtMs < KINDS_EVERY_MS) return;
+    this.#kindsSavedAtMs = performance.now();
+    const { store, clock } = this.#options.queue;
+    await store.saveKinds(kinds, clock());
+  }
+
   #checkIdle(): void {
     if (this.#slots.every((slot) => slot.isIdle)) this.#whenIdle?.();
   }
@@ -389,8 +509,25 @@ function endOfDeath(
   };
 }
 
+const TOO_LATE = { detail: "the attempt is over", pointer: "" };
+const TOO_MUCH = {
+  detail: `the payloads of its follow-ups take more than ${FOLLOW_UP_BYTES} bytes`,
+  pointer: "",
+};
+
+/** The kinds that the workers of this process can run. */
+function kindsOf({ kinds }: UserHandlers): readonly string[] {
+  return [...HANDLERS.keys(), ...Object.keys(kinds)];
+}
+
+/** All but those that run in the worker's own thread. */
+function startsProcesses(kind: string): boolean {
+  return kind === "command" || !HANDLERS.has(kind);
+}
+
 function handlerSettings(settings: Settings): HandlerSettings {
   return {
+    resultLimitBytes: settings["result-limit"],
     outputLimitBytes: settings["output-limit"],
     simulatedWorkMs: settings["simulated-work"],
     passEnv: settings["pass-env"],

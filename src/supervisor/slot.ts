@@ -2,7 +2,7 @@
  * One worker as the supervisor sees it: the thread, the jobs in its hands, its signs of life. Owns
  * the thread; what its messages mean is decided by the owner of the slot.
  */
-import type { Lease, LeasedJob } from "../job/job.ts";
+import type { Lease, LeasedJob, NewJob } from "../job/job.ts";
 import type { AbortReason, FromWorker, ToWorker } from "../worker/protocol.ts";
 
 export type WorkerInit = Omit<
@@ -18,6 +18,8 @@ export interface JobInHand {
   /** By `performance.now()`. */
   readonly givenAtMs: number;
   readonly timer: ReturnType<typeof setTimeout> | undefined;
+  /** Jobs that are to be added together with its success. */
+  readonly followUps: NewJob[];
 }
 
 export interface SlotEvents {
@@ -41,6 +43,8 @@ const CHUNKS_IN_HAND = 2;
 
 export class Slot {
   readonly inHand = new Map<number, JobInHand>();
+  /** Process groups of the handler programs that the thread keeps. */
+  readonly programs = new Set<number>();
   /** By `performance.now()`. */
   lastBeatMs = 0;
   startedAtMs = 0;
@@ -105,7 +109,7 @@ export class Slot {
         () => this.#ask({ type: "probe" }),
         Math.min(job.timeoutMs + TIMEOUT_GRACE_MS, LONGEST_TIMER_MS),
       );
-      this.inHand.set(job.seq, { job, pgid: null, givenAtMs, timer });
+      this.inHand.set(job.seq, { job, pgid: null, givenAtMs, timer, followUps: [] });
     }
     this.#chunks.push(jobs.length);
     this.#send({ type: "run", jobs });
@@ -126,6 +130,11 @@ export class Slot {
     if (this.inHand.get(lease.seq)?.job.token === lease.token) {
       this.#ask({ type: "abort", lease, reason });
     }
+  }
+
+  /** Tells the thread something that it need not answer at once. */
+  tell(message: Extract<ToWorker, { type: "handlers" | "enqueued" | "close" }>): void {
+    this.#send(message);
   }
 
   /** Sends what the thread answers at once, and says so if it does not. */

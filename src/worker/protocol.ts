@@ -2,8 +2,9 @@
  * The messages between the supervisor and a worker thread. Leases travel with everything, so that
  * both sides can tell an old attempt from a new one.
  */
-import type { HandlerSettings } from "../handlers/handler.ts";
-import type { Lease, LeasedJob, OutputChunk } from "../job/job.ts";
+import type { FollowUp, HandlerSettings } from "../handlers/handler.ts";
+import type { UserHandlers } from "../handlers/program.ts";
+import type { Lease, LeasedJob, OutputChunk, Progress } from "../job/job.ts";
 import type { AttemptEnd } from "../job/outcome.ts";
 
 /** Probabilities from 0 to 1 that an attempt is made to go wrong, for tests. */
@@ -24,6 +25,9 @@ export type ToWorker =
     readonly holder: string;
     readonly heartbeatMs: number;
     readonly settings: HandlerSettings;
+    readonly handlers: UserHandlers;
+    /** Carried by every handler program that the thread starts. */
+    readonly mark: string;
     readonly faults: Faults;
     /** One Float64: the `seq` of the job that runs now, 0 when none does. Outlives the thread. */
     readonly running: SharedArrayBuffer;
@@ -33,7 +37,13 @@ export type ToWorker =
   | { readonly type: "run"; readonly jobs: readonly LeasedJob[] }
   /** Answered with a beat at once, as is an abort. */
   | { readonly type: "probe" }
-  | { readonly type: "abort"; readonly lease: Lease; readonly reason: AbortReason };
+  | { readonly type: "abort"; readonly lease: Lease; readonly reason: AbortReason }
+  /** From the next job on. */
+  | { readonly type: "handlers"; readonly handlers: UserHandlers }
+  /** The answer to `enqueue`. */
+  | { readonly type: "enqueued"; readonly ref: number; readonly followUp: FollowUp }
+  /** End the handler programs, each within its grace; answered with `closed`. */
+  | { readonly type: "close" };
 
 /** An attempt that is over. */
 export interface AttemptReport extends Lease {
@@ -51,6 +61,19 @@ export type FromWorker =
   | { readonly type: "output"; readonly lease: Lease; readonly chunks: readonly OutputChunk[] }
   /** The process group of the attempt's command; null: it is gone. */
   | { readonly type: "group"; readonly lease: Lease; readonly pgid: number | null }
+  /** A handler program has started, or is gone with all that it started. */
+  | { readonly type: "program"; readonly pgid: number; readonly isAlive: boolean }
+  /** Something is wrong with a handler program while no job runs in it. */
+  | { readonly type: "trouble"; readonly message: string }
+  | { readonly type: "progress"; readonly lease: Lease; readonly progress: Progress }
+  /** A job that is to follow the attempt; answered with `enqueued` under the same `ref`. */
+  | {
+    readonly type: "enqueue";
+    readonly lease: Lease;
+    readonly ref: number;
+    readonly job: unknown;
+  }
+  | { readonly type: "closed" }
   | { readonly type: "ended"; readonly attempts: readonly AttemptReport[] }
   /** The thread is about to die of this. */
   | { readonly type: "crashed"; readonly message: string };

@@ -3,9 +3,13 @@
  * reports how attempts ended. Holds no database connection; decides nothing about retries.
  */
 /// <reference lib="deno.worker" />
+import type { FollowUp, Handler } from "../handlers/handler.ts";
+import { ProcessPool } from "../handlers/process_pool.ts";
 import { HANDLERS } from "../handlers/registry.ts";
-import type { LeasedJob, OutputStream } from "../job/job.ts";
+import { userKinds } from "../handlers/user_handler.ts";
+import type { Lease, LeasedJob, OutputStream } from "../job/job.ts";
 import { OutputBuffer } from "./output_buffer.ts";
+import { ProgressBuffer } from "./progress_buffer.ts";
 import type { AbortReason, AttemptReport, FromWorker, ToWorker } from "./protocol.ts";
 import { AttemptAborted, endOfAborted, runAttempt } from "./run_attempt.ts";
 
@@ -18,6 +22,11 @@ let init: Init;
 let running: Float64Array;
 let current: { job: LeasedJob; controller: AbortController } | null = null;
 let isRunning = false;
+let pool: ProcessPool;
+let handlers: ReadonlyMap<string, Handler>;
+/** Who waits to hear whether a follow-up is a good one, by `ref`. */
+const followUps = new Map<number, (followUp: FollowUp) => void>();
+let lastRef = 0;
 
 function post(message: FromWorker): void {
   self.postMessage(message);
@@ -29,6 +38,13 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       init = data;
       running = new Float64Array(data.running);
       setInterval(() => post({ type: "beat" }), data.heartbeatMs);
+      pool = new ProcessPool({
+        mark: data.mark,
+        settings: data.settings,
+        onGroup: (pgid, isAlive) => post({ type: "program", pgid, isAlive }),
+        onTrouble: (message) => post({ type: "trouble", message }),
+      });
+      useHandlers(data.handlers);
       post({ type: "ready" });
       return;
     case "run":
@@ -48,8 +64,32 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       }
       return;
     }
+    case "handlers":
+      useHandlers(data.handlers);
+      return;
+    case "enqueued":
+      followUps.get(data.ref)?.(data.followUp);
+      followUps.delete(data.ref);
+      return;
+    case "close":
+      pool.close().then(() => post({ type: "closed" }));
+      return;
   }
 };
+
+/** What runs goes on as it began; the next job gets the new code. */
+function useHandlers(given: Init["handlers"]): void {
+  handlers = new Map([...HANDLERS, ...userKinds(given, pool)]);
+  pool.keepOnly(given.programs);
+}
+
+function enqueue(lease: Lease, job: unknown): Promise<FollowUp> {
+  return new Promise((resolve) => {
+    const ref = ++lastRef;
+    followUps.set(ref, resolve);
+    post({ type: "enqueue", lease, ref, job });
+  });
+}
 
 // The last words of a thread, so that the supervisor need not wait for missing heartbeats.
 self.addEventListener("error", (event) => {
@@ -98,8 +138,11 @@ async function runWaiting(): Promise<void> {
     const output = new OutputBuffer((chunks) =>
       post({ type: "output", lease: { seq, token }, chunks })
     );
+    const progress = new ProgressBuffer((progress) =>
+      post({ type: "progress", lease: { seq, token }, progress })
+    );
     let end = runAttempt(job, {
-      handler: HANDLERS.get(job.kind),
+      handler: handlers.get(job.kind),
       controller,
       context: {
         holder: init.holder,
@@ -107,6 +150,8 @@ async function runWaiting(): Promise<void> {
         writeOutput: (stream: OutputStream, bytes: Uint8Array) => output.write(stream, bytes),
         setProcessGroup: (pgid: number | null) =>
           post({ type: "group", lease: { seq, token }, pgid }),
+        reportProgress: (said) => progress.take(said),
+        enqueue: (job) => enqueue({ seq, token }, job),
       },
       faults: init.faults,
       random: Math.random,
@@ -119,6 +164,7 @@ async function runWaiting(): Promise<void> {
     }
     running[0] = 0;
     current = null;
+    progress.close();
     const rest = output.close();
     ended.push({
       seq,

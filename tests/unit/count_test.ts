@@ -48,7 +48,13 @@ Deno.test("count refuses payloads that are no text, saying what it got", () => {
   }
 });
 
-const settings = { outputLimitBytes: 0, simulatedWorkMs: 0, passEnv: [], http: HTTP };
+const settings = {
+  outputLimitBytes: 0,
+  resultLimitBytes: 1024,
+  simulatedWorkMs: 0,
+  passEnv: [],
+  http: HTTP,
+};
 
 function context(overrides: Partial<HandlerContext> = {}): HandlerContext {
   return {
@@ -57,6 +63,8 @@ function context(overrides: Partial<HandlerContext> = {}): HandlerContext {
     settings,
     writeOutput: () => assert.fail("count writes no output"),
     setProcessGroup: () => assert.fail("count starts no process"),
+    reportProgress() {},
+    enqueue: () => Promise.resolve({ id: "never" }),
     ...overrides,
   };
 }

@@ -122,6 +122,7 @@ async function addSmallUpload(
   const upload = parts.find(({ name }) => name === FILE_FIELD);
   const form = readForm(parts);
   checkCommand(form.input, call);
+  await queue.learnKinds([form.input]);
   if (isPlainCount(form)) {
     const input = { ...form.input, payload: upload?.bytes ?? new Uint8Array() };
     assertForm(form, () => queue.check(input));
@@ -158,6 +159,7 @@ async function addLargeUpload(
   try {
     form = readForm(parts);
     checkCommand(form.input, call);
+    await queue.learnKinds([form.input]);
     assertForm(form, () => queue.check(form.input, file ?? NO_FILE));
   } catch (error) {
     if (file !== null) await queue.giveUpFile(file);

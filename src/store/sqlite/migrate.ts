@@ -14,6 +14,7 @@ import { files } from "./migrations/0006_files.ts";
 import { deliveries } from "./migrations/0007_deliveries.ts";
 import { idempotency } from "./migrations/0008_idempotency.ts";
 import { progress } from "./migrations/0009_progress.ts";
+import { kinds } from "./migrations/0010_kinds.ts";
 
 /** Step n brings version n - 1 to version n. */
 const MIGRATIONS: readonly string[] = [
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly string[] = [
   deliveries,
   idempotency,
   progress,
+  kinds,
 ];
 
 /** "queu" in ASCII, in the file's header: tells our databases from others. */

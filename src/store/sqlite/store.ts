@@ -19,6 +19,8 @@ import { prepareHistory } from "./history.ts";
 import { prepareLanes } from "./lanes.ts";
 import { describeChange, prepareLimits } from "./limits.ts";
 import { checkVersion, migrate } from "./migrate.ts";
+import { prepareKinds } from "./kinds.ts";
+import { prepareProgress } from "./progress.ts";
 import { prepareRead } from "./read.ts";
 import { prepareReap } from "./reap.ts";
 import { prepareRebase } from "./rebase.ts";
@@ -121,6 +123,8 @@ function assemble(connection: Connection, path: string): JobStore {
   const stats = prepareStats(connection, lanes, limits);
   const history = prepareHistory(connection);
   const workers = prepareWorkers(connection);
+  const progress = prepareProgress(connection);
+  const kinds = prepareKinds(connection);
   const config = prepareConfig(connection);
   const tokens = prepareTokens(connection);
   const audit = prepareAudit(connection);
@@ -172,6 +176,8 @@ function assemble(connection: Connection, path: string): JobStore {
       write(() => attempts.renew(leases, holder, expiresAtMs)),
     appendOutput: (lease, holder, chunks) =>
       write(() => attempts.appendOutput(lease, holder, chunks)),
+    saveProgress: (lease, holder, said) => write(() => progress.save(lease, holder, said)),
+    progress: (lease) => reading(() => progress.of(lease)),
     reap: (request) =>
       write((transaction) => {
         // What has to be done now and then, and costs nothing when there is nothing to do.
@@ -230,6 +236,8 @@ function assemble(connection: Connection, path: string): JobStore {
         return rules;
       }),
 
+    saveKinds: (names, nowMs) => write(() => kinds.save(names, nowMs)),
+    kinds: () => reading(() => kinds.all()),
     saveWorkers: (records, nowMs) => write(() => workers.save(records, nowMs)),
     removeWorkers: (holder) => write(() => workers.remove(holder)),
     workers: () => reading(() => workers.all()),

@@ -1,0 +1,36 @@
+/**
+ * Which files belong to a module: itself and what it imports by relative names, found by the look of
+ * their text. One file too many does no harm, so comments and strings are not told apart from code.
+ */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+
+/** Texts by path, the module itself first. Files that cannot be read are left to the import. */
+export function moduleFiles(entry: string): Map<string, string> {
+  const texts = new Map<string, string>();
+  const waiting = [entry];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (texts.has(path) || !isFile(path)) continue;
+    const text = readFileSync(path, "utf8");
+    texts.set(path, text);
+    if (!IS_CODE.test(path)) continue;
+    for (const specifier of specifiersOf(text)) waiting.push(resolve(dirname(path), specifier));
+  }
+  return texts;
+}
+
+/** What is read for further imports. */
+export const IS_CODE = /\.[cm]?[jt]sx?$/;
+
+const PATTERNS = [
+  /\bfrom\s*["'](\.{1,2}\/[^"'\n]+)["']/g,
+  /\bimport\s*\(?\s*["'](\.{1,2}\/[^"'\n]+)["']/g,
+];
+
+function specifiersOf(text: string): string[] {
+  return PATTERNS.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1]!));
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}
