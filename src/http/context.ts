@@ -5,6 +5,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Scope } from "../job/scope.ts";
+import type { EventFeed } from "../queue/feed.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Caller } from "./auth.ts";
 import type { BodyReader } from "./body.ts";
@@ -14,6 +15,8 @@ import type { RequestsUnderWay } from "./idempotency.ts";
 /** What lives as long as the server. */
 export interface Services {
   readonly queue: Queue;
+  /** What happens, live. */
+  readonly feed: EventFeed;
   readonly settings: Settings;
   readonly log: Logger;
   readonly bodies: BodyReader;

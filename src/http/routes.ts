@@ -2,6 +2,7 @@
 import type { Route } from "./context.ts";
 import { getAudit } from "./routes/audit.ts";
 import { cancelJob, deleteJob, getJob, getStatus, requeueJob } from "./routes/job.ts";
+import { getEvents } from "./routes/events.ts";
 import { getHealth, getReady } from "./routes/health.ts";
 import { listJobs } from "./routes/list.ts";
 import { getOutput } from "./routes/output.ts";
@@ -39,6 +40,7 @@ export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/schedules/{name}/pause", handler: pauseSchedule, scope: "admin" },
   { method: "POST", path: "/schedules/{name}/resume", handler: resumeSchedule, scope: "admin" },
   { method: "POST", path: "/schedules/{name}/run", handler: runSchedule, scope: "admin" },
+  { method: "GET", path: "/events", handler: getEvents, scope: "read" },
   { method: "GET", path: "/audit", handler: getAudit, scope: "admin" },
   { method: "GET", path: "/healthz", handler: getHealth, scope: "open" },
   { method: "GET", path: "/readyz", handler: getReady, scope: "open" },

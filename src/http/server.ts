@@ -6,6 +6,7 @@ import type { Settings } from "../config/settings.ts";
 import { ForbiddenError } from "../job/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Pages } from "../lib/pages.ts";
+import { EventFeed } from "../queue/feed.ts";
 import type { Queue } from "../queue/queue.ts";
 import { TokenGuard } from "./auth.ts";
 import { BodyReader } from "./body.ts";
@@ -97,6 +98,7 @@ function listen(options: ServerOptions, book: TokenBook): Server {
     mostBytes: options.mostBodyBytes ??
       Math.max(MOST_BODY_BYTES, 2 * mostBytesInMemory(settings["upload-limit"])),
   });
+  const feed = new EventFeed(options.queue.store, options.queue.clock);
   const router = new Router(ROUTES);
   const tokens = new TokenGuard({
     fileToken: token,
@@ -108,7 +110,7 @@ function listen(options: ServerOptions, book: TokenBook): Server {
   const sessions = new Sessions(tokens);
   const crossOrigin = new CrossOrigin(settings["cors-origins"]);
   const requests = new RequestsUnderWay();
-  const services = { ...options, bodies, uploads, requests, startedAtMs: performance.now() };
+  const services = { ...options, feed, bodies, uploads, requests, startedAtMs: performance.now() };
   const { pages } = options;
   const handler = createDispatcher({
     router,
@@ -130,6 +132,7 @@ function listen(options: ServerOptions, book: TokenBook): Server {
     async close() {
       // A stalled upload would hold the listener for ever: it gets a while, then it is given up.
       const closed = listener.close();
+      feed.close(); // a line that stays open for events would never be answered to its end
       await withDeadline(closed, options.closeMs ?? 5_000);
       bodies.close();
       uploads.close();

@@ -9,6 +9,7 @@ import { hideSecretHeaders } from "../lib/outbound/secret_headers.ts";
 import type {
   AuditEntry,
   Dependency,
+  JournalEvent,
   StateCounts,
   Stats,
   StoredFile,
@@ -87,6 +88,23 @@ export function jobView(
       ran_ms: elapsed(job.startedAtMs, job.finishedAtMs),
       total_ms: elapsed(job.createdAtMs, job.finishedAtMs),
     },
+  };
+}
+
+/** An entry of the journal, as live events tell it. */
+export function journalEventView(event: JournalEvent, atMs: number): Json {
+  const at = isoTime(atMs);
+  if (event.type === "gap") return { at, message: "some events are missing here" };
+  if (!("jobId" in event)) return { at, name: event.name };
+  return {
+    at,
+    job_id: event.jobId,
+    queue: event.queue,
+    kind: event.kind,
+    state: event.state,
+    worker: event.worker,
+    attempt: event.attempt,
+    error: event.error?.message ?? null,
   };
 }
 

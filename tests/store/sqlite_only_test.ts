@@ -13,6 +13,7 @@ import { type Connection, openConnection } from "../../src/store/sqlite/connecti
 import { prepareClaim } from "../../src/store/sqlite/claim.ts";
 import { prepareLanes } from "../../src/store/sqlite/lanes.ts";
 import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/store/sqlite/migrate.ts";
+import { Journal } from "../../src/store/sqlite/journal.ts";
 import { TransactionCounts } from "../../src/store/sqlite/transaction_counts.ts";
 import { ChangeWatch } from "../../src/store/sqlite/watch.ts";
 import { eventually } from "../helpers/eventually.ts";
@@ -371,7 +372,7 @@ Deno.test("sqlite: a claim scans no table and sorts nothing, and finds jobs by t
       slots: ["w-1", "w-2"],
       chunk: { count: 10 },
       chunkBytes: 1_000_000,
-    }, new TransactionCounts(connection));
+    }, new TransactionCounts(connection, new Journal(connection, () => T0)));
     assert.equal(claimed.slots.length, 2);
   });
   assert.ok(statements.length >= 3, statements.join("\n"));

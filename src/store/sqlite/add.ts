@@ -77,6 +77,7 @@ export function prepareAdd(
   function put(job: NewJob, nowMs: number, transaction: Transaction): void {
     rows.put(job, nowMs);
     transaction.count(job.queue, "pending", 1);
+    transaction.journal.added(job);
   }
 
   /** Jobs of which at least one has extras. */
@@ -118,6 +119,7 @@ export function prepareAdd(
       extras.insert(special, { nowMs, payload: isInline ? job.payload : null }, transaction);
       if (!isInline) rows.writePayload(job);
       transaction.count(job.queue, "pending", 1);
+      transaction.journal.added(job);
     }
     rows.write();
     transaction.tally("added", jobs.length - existing.size, nowMs);

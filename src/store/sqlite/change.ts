@@ -74,6 +74,7 @@ export function prepareChange(
     requeue.run(runAtMs, nowMs, nowMs, seq);
     transaction.count(queue, state, -1);
     transaction.count(queue, "pending", 1);
+    transaction.journal.job("job.requeued", seq);
     return true;
   }
 
@@ -91,6 +92,7 @@ export function prepareChange(
         transaction.count(job.queue, job.state as CountedState, -1);
         transaction.count(job.queue, "cancelled", 1);
         transaction.tally("cancelled", 1, nowMs);
+        transaction.journal.job("job.cancelled", job.seq);
         ends.onEnd(endingJob(job.seq), "cancelled", nowMs, transaction);
         return { result: "changed", job: findJob(id)! };
       }

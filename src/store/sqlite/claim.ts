@@ -248,6 +248,8 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
     for (const { worker, jobs } of packing.slots) {
       const before = [holder, worker, leaseExpiresAtMs, nowMs, nowMs];
       lease.all(jobs.map((job) => [job.seq]), { before });
+      if (!transaction.journal.isFollowed) continue;
+      for (const { seq } of jobs) transaction.journal.job("job.started", seq);
     }
     isLastChunked = packing.isAnyChunked;
     // There was more to look through than one claim takes. Where it has found something, others will

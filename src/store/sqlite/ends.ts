@@ -142,6 +142,7 @@ export function prepareEnds(connection: Connection): Ends {
     transaction.count(queue, from, -1);
     transaction.count(queue, "cancelled", 1);
     transaction.tally("cancelled", 1, atMs);
+    transaction.journal.job("job.cancelled", seq);
     end({ seq, traits: row["traits"] as number }, "cancelled", atMs, endings);
   }
 

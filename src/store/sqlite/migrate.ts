@@ -15,6 +15,7 @@ import { deliveries } from "./migrations/0007_deliveries.ts";
 import { idempotency } from "./migrations/0008_idempotency.ts";
 import { progress } from "./migrations/0009_progress.ts";
 import { kinds } from "./migrations/0010_kinds.ts";
+import { events } from "./migrations/0011_events.ts";
 
 /** Step n brings version n - 1 to version n. */
 const MIGRATIONS: readonly string[] = [
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly string[] = [
   idempotency,
   progress,
   kinds,
+  events,
 ];
 
 /** "queu" in ASCII, in the file's header: tells our databases from others. */

@@ -87,6 +87,7 @@ export function prepareReap(
         null,
         null,
       );
+      transaction.journal.job(`job.${state}`, seq);
       if (event !== "reap") {
         const job = { seq, traits: row["traits"] as number };
         ends.onEnd(job, TRANSITIONS[event].to, nowMs, transaction);

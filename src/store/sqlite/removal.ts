@@ -34,6 +34,7 @@ export function prepareRemoval(connection: Connection, files: Files): Remove {
   ].map((sql) => connection.prepare(sql));
 
   return ({ seq, queue, state, traits }, transaction) => {
+    transaction.journal.job("job.deleted", seq);
     for (const removal of removals) removal.run(seq);
     if (traits !== 0) { for (const removal of specialRemovals) removal.run(seq); }
     if (traits & TRAITS.FILES) files.release(seq);

@@ -7,7 +7,7 @@ import type { Outcome } from "../../job/outcome.ts";
 import type { JobEvent } from "../../job/state.ts";
 import { TRANSITIONS } from "../../job/state.ts";
 import { fromStates, targetState } from "../guard.ts";
-import type { EndedAttempt, Settled } from "../store.ts";
+import type { EndedAttempt, JobHappening, Settled } from "../store.ts";
 import type { Add } from "./add.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
@@ -31,6 +31,14 @@ const TALLY_OF: Partial<Record<JobEvent, readonly Tally[]>> = {
   abort: ["cancelled"],
 };
 
+const HAPPENING_OF: Partial<Record<JobEvent, JobHappening>> = {
+  fail: "job.failed",
+  bury: "job.dead",
+  abort: "job.cancelled",
+  release: "job.released",
+  snooze: "job.snoozed",
+};
+
 export function prepareSettle(
   connection: Connection,
   { ends, files, addMissing }: { ends: Ends; files: Files; addMissing: Add["addMissing"] },
@@ -40,7 +48,7 @@ export function prepareSettle(
     3,
     (rows) =>
       `${ended(rows)} UPDATE jobs SET state = ${targetState("begin")}, updated_at = ? FROM ended ` +
-      `WHERE ${HOLDS_LEASE} AND ${fromStates("begin")}`,
+      `WHERE ${HOLDS_LEASE} AND ${fromStates("begin")} RETURNING jobs.seq`,
   );
   const renew = new BulkStatement(
     connection,
@@ -119,6 +127,9 @@ export function prepareSettle(
     for (const row of rows) {
       transaction.count(row["queue"] as string, "leased", -1);
       transaction.count(row["queue"] as string, "completed", 1);
+      if (transaction.journal.isFollowed) {
+        transaction.journal.job("job.completed", row["seq"] as number);
+      }
       if (row["traits"] !== 0) {
         const job = { seq: row["seq"] as number, traits: row["traits"] as number };
         ends.onEnd(job, "completed", nowMs, transaction);
@@ -164,6 +175,8 @@ export function prepareSettle(
     transaction.count(queue, "leased", -1);
     transaction.count(queue, TRANSITIONS[outcome.event].to as CountedState, 1);
     for (const what of TALLY_OF[outcome.event] ?? []) transaction.tally(what, 1, nowMs);
+    const happening = HAPPENING_OF[outcome.event];
+    if (happening !== undefined) transaction.journal.job(happening, seq);
     if (outcome.event === "bury" || outcome.event === "abort") {
       const job = { seq, traits: row["traits"] as number };
       ends.onEnd(job, TRANSITIONS[outcome.event].to, nowMs, transaction);
@@ -190,8 +203,13 @@ export function prepareSettle(
   }
 
   return {
-    begin(leases: readonly Lease[], holder: string, nowMs: number): void {
-      begin.all(rowsOf(leases), { after: [nowMs, holder] });
+    begin(
+      leases: readonly Lease[],
+      { holder, nowMs }: { holder: string; nowMs: number },
+      { journal }: Transaction,
+    ): void {
+      const begun = begin.all(rowsOf(leases), { after: [nowMs, holder] });
+      for (const row of begun) journal.job("job.processing", row["seq"] as number);
     },
 
     renew(

@@ -3,6 +3,7 @@
  * shared commits; reads are immediate. Only puts the operations together; each has its own file.
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { OpenOptions } from "../open.ts";
 import type { JobStore } from "../store.ts";
 import { prepareAdd } from "./add.ts";
@@ -16,6 +17,7 @@ import { DiskRoom } from "./disk_room.ts";
 import { FileGuard } from "./file_guard.ts";
 import { prepareFiles } from "./files.ts";
 import { prepareHistory } from "./history.ts";
+import { Journal } from "./journal.ts";
 import { prepareLanes } from "./lanes.ts";
 import { describeChange, prepareLimits } from "./limits.ts";
 import { checkVersion, migrate } from "./migrate.ts";
@@ -73,7 +75,7 @@ export async function openSqliteStore(options: OpenOptions): Promise<JobStore> {
     const stored = prepareConfig(connection).all();
     connection.exec(`PRAGMA synchronous = ${options.synchronous(stored)}`);
     connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    return assemble(connection, path);
+    return assemble(connection, path, options.clock);
   } catch (error) {
     connection?.close();
     throw asStoreError(error, path);
@@ -98,9 +100,10 @@ function createFile(path: string): void {
   }
 }
 
-function assemble(connection: Connection, path: string): JobStore {
+function assemble(connection: Connection, path: string, clock: Clock): JobStore {
   const file = new FileGuard(path);
-  const writer = new Writer(connection, path, file);
+  const journal = new Journal(connection, clock);
+  const writer = new Writer(connection, path, { file, journal });
   const lanes = prepareLanes(connection);
   const ends = prepareEnds(connection);
   const files = prepareFiles(connection);
@@ -136,6 +139,8 @@ function assemble(connection: Connection, path: string): JobStore {
   writer.onWake = () => changes.tell();
   // Should it fail, the next reap goes on.
   writer.onUnfinished = () => void write((transaction) => ends.resume(transaction)).catch(() => {});
+  const ownListeners = new Set<() => void>();
+  writer.onTold = () => ownListeners.forEach((listener) => listener());
   let isClosed = false;
 
   const reading = async <T>(work: () => T): Promise<T> => {
@@ -169,7 +174,9 @@ function assemble(connection: Connection, path: string): JobStore {
       ),
     claim: (request) => write((transaction) => claim(request(), transaction), { isLast: true }),
     begin: (leases, holder, nowMs) =>
-      write(() => attempts.begin(leases, holder, nowMs), { isLazy: true }),
+      write((transaction) => attempts.begin(leases, { holder, nowMs }, transaction), {
+        isLazy: true,
+      }),
     settle: (ended, holder, nowMs) =>
       write((transaction) => attempts.settle(ended, holder, nowMs, transaction)),
     renew: (leases, holder, { expiresAtMs }) =>
@@ -315,7 +322,15 @@ function assemble(connection: Connection, path: string): JobStore {
 
     probe: () => write(() => void probe.run()),
 
+    follow: (untilMs) => write(() => journal.follow(untilMs)),
+    journal: ({ afterId, limit }) => reading(() => journal.page(afterId, limit)),
+
     watch: (onChange) => changes.subscribe(onChange),
+    watchOwn(onTold) {
+      const listener = () => onTold();
+      ownListeners.add(listener);
+      return { [Symbol.dispose]: () => void ownListeners.delete(listener) };
+    },
 
     [Symbol.asyncDispose]() {
       if (!isClosed) {

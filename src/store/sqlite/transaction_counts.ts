@@ -7,6 +7,7 @@ import { type JobState, RUNNABLE_STATES } from "../../job/state.ts";
 import { RUNNABLE } from "../guard.ts";
 import type { Throughput } from "../store.ts";
 import type { Connection, Statement } from "./connection.ts";
+import type { Journal } from "./journal.ts";
 
 /** A state as it is counted: those under a lease together, because they change too often. */
 export type CountedState = Exclude<JobState, "started" | "processing"> | "leased";
@@ -41,6 +42,8 @@ export interface Transaction {
   takeStep(): boolean;
   /** Another transaction is to go on with such steps soon after this one. */
   continueLater(): void;
+  /** What happens, for those who follow along. */
+  readonly journal: Journal;
   /** Rows that are written together: before anything of this commit may want to read them. */
   defer(rows: DeferredRows): void;
 }
@@ -71,7 +74,7 @@ export class TransactionCounts implements Transaction {
   /** What {@link waiting} returns, once this transaction has asked; it is asked for every add. */
   #waiting: number | null = null;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, readonly journal: Journal) {
     this.#addCount = connection.prepare(
       "INSERT INTO counts (queue, state, jobs) VALUES (?, ?, ?) " +
         "ON CONFLICT (queue, state) DO UPDATE SET jobs = jobs + excluded.jobs",
@@ -154,6 +157,7 @@ export class TransactionCounts implements Transaction {
   /** Writes what was gathered, and starts anew. */
   write(): void {
     this.writeDeferred();
+    this.journal.write();
     for (const [queue, states] of this.#deltas) {
       for (const [state, delta] of states) {
         if (delta !== 0) this.#addCount.run(queue, state, delta);
@@ -173,6 +177,7 @@ export class TransactionCounts implements Transaction {
   forget(): void {
     for (const rows of this.#deferred) rows.forget();
     this.#deferred.clear();
+    this.journal.forget();
     this.#waiting = null;
     this.#stepsLeft = STEPS;
     this.#deltas.clear();

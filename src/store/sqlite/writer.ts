@@ -10,6 +10,7 @@ import { setImmediate } from "node:timers";
 import { StoreUnavailableError } from "../../job/errors.ts";
 import { asStoreError, type Connection, isBusy, resultCode, type Statement } from "./connection.ts";
 import type { FileGuard } from "./file_guard.ts";
+import type { Journal } from "./journal.ts";
 import { type Transaction, TransactionCounts } from "./transaction_counts.ts";
 
 interface Operation {
@@ -56,14 +57,20 @@ export class Writer {
   onWake: () => void = () => {};
   /** Called after a commit that left something to another one. */
   onUnfinished: () => void = () => {};
+  /** Called after a commit that has written to the journal. */
+  onTold: () => void = () => {};
 
-  constructor(connection: Connection, path: string, file: FileGuard) {
+  constructor(
+    connection: Connection,
+    path: string,
+    { file, journal }: { file: FileGuard; journal: Journal },
+  ) {
     this.#path = path;
     this.#file = file;
     this.#begin = connection.prepare("BEGIN IMMEDIATE");
     this.#commit = connection.prepare("COMMIT");
     this.#rollback = connection.prepare("ROLLBACK");
-    this.#counts = new TransactionCounts(connection);
+    this.#counts = new TransactionCounts(connection, journal);
   }
 
   /**
@@ -187,12 +194,14 @@ export class Writer {
   #tellOthers(): void {
     if (this.#counts.takeWake()) this.onWake();
     if (this.#counts.takeUnfinished()) this.onUnfinished();
+    if (this.#counts.journal.takeTold()) this.onTold();
   }
 
   #undo(): void {
     this.#counts.forget();
     this.#counts.takeWake();
     this.#counts.takeUnfinished();
+    this.#counts.journal.takeTold();
     try {
       this.#rollback.run();
     } catch { /* when the disk is full, SQLite has rolled back by itself */ }
