@@ -13,6 +13,7 @@ import type {
   StateCounts,
   Stats,
   StoredFile,
+  StoredProgress,
   Throughput,
   WorkerStatus,
 } from "../store/store.ts";
@@ -23,7 +24,15 @@ export type Json = Record<string, unknown>;
 
 /** {@link statusView}, with the jobs that it waits for. */
 export async function statusOf(job: Job, queue: Queue): Promise<Json> {
-  return statusView(job, isHeldBack(job) ? await queue.waitingFor(job) : []);
+  const status = statusView(job, isHeldBack(job) ? await queue.waitingFor(job) : []);
+  return { ...status, ...progressView(await queue.progress(job)) };
+}
+
+/** How far the attempt is, where it says so. */
+export function progressView(progress: StoredProgress | null): Json {
+  if (progress === null) return {};
+  const { value, text, atMs } = progress;
+  return { progress: { value, text, at: isoTime(atMs) } };
 }
 
 /** Whether it waits for other jobs. */
@@ -62,16 +71,18 @@ export function statusView(job: Job, waitingFor: readonly string[] = []): Json {
 /** The whole job. */
 export function jobView(
   job: Job,
-  { payload, attempts, dependencies = [], files = [] }: {
+  { payload, attempts, dependencies = [], files = [], progress = null }: {
     payload: Payload;
     attempts: readonly AttemptView[];
     dependencies?: readonly Dependency[];
     files?: readonly StoredFile[];
+    progress?: StoredProgress | null;
   },
 ): Json {
   const unmet = dependencies.filter(({ isMet }) => !isMet).map(({ id }) => id);
   return {
     ...statusView(job, unmet),
+    ...progressView(progress),
     id: job.id,
     timeout_ms: job.timeoutMs,
     ...extrasView(job, dependencies),

@@ -10,6 +10,7 @@ import { claimPromises } from "./conformance/claim.ts";
 import { connectionPromises } from "./conformance/connections.ts";
 import { assertCountsAreRight, type OpenFresh, type Suite } from "./conformance/harness.ts";
 import { filePromises } from "./conformance/files.ts";
+import { handlerPromises } from "./conformance/handlers.ts";
 import { leasePromises } from "./conformance/lease.ts";
 import { depthPromises } from "./conformance/depth.ts";
 import { limitPromises } from "./conformance/limits.ts";
@@ -50,4 +51,5 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   auditPromises(suite);
   limitPromises(suite);
   filePromises(suite);
+  handlerPromises(suite);
 }

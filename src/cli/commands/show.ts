@@ -5,7 +5,7 @@ import { formatDuration, humanDuration } from "../../lib/duration.ts";
 import { type AttemptView, joinOutput, type Queue } from "../../queue/queue.ts";
 import { describeRetries } from "../../queue/extras_view.ts";
 import { isHeldBack, jobView } from "../../queue/views.ts";
-import type { Dependency } from "../../store/store.ts";
+import type { Dependency, StoredProgress } from "../../store/store.ts";
 import { hideSecretHeaders } from "../../lib/outbound/secret_headers.ts";
 import { EXIT } from "../exit.ts";
 import type { Invocation } from "../command.ts";
@@ -30,12 +30,13 @@ export function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   return withQueue(invocation, async ({ queue }) => {
     const job = await queue.find(args[0]!);
-    const [payload, attempts, dependencies, output, files] = await Promise.all([
+    const [payload, attempts, dependencies, output, files, progress] = await Promise.all([
       queue.payload(job),
       queue.attempts(job),
       queue.dependencies(job),
       queue.output(job),
       queue.files(job),
+      queue.progress(job),
     ]);
     const streams = STREAMS.map((stream) => keptOutput(output, stream));
     if (out.isJson) {
@@ -43,10 +44,10 @@ export function run(invocation: Invocation): Promise<number> {
         [stream, text],
         [`${stream}_truncated`, isTruncated],
       ]);
-      const view = jobView(job, { payload, attempts, dependencies, files });
+      const view = jobView(job, { payload, attempts, dependencies, files, progress });
       out.json({ ...view, output: Object.fromEntries(fields) });
     } else {
-      printJob(out, job, { payload, dependencies });
+      printJob(out, job, { payload, dependencies, progress });
       printAttempts(out, attempts);
       for (const kept of streams) printOutput(out, kept, job.id);
     }
@@ -57,13 +58,18 @@ export function run(invocation: Invocation): Promise<number> {
 function printJob(
   out: Output,
   job: Job,
-  { payload, dependencies }: { payload: Payload; dependencies: readonly Dependency[] },
+  { payload, dependencies, progress }: {
+    payload: Payload;
+    dependencies: readonly Dependency[];
+    progress: StoredProgress | null;
+  },
 ): void {
   const { key, options } = job;
   const retries = job.maxRetries === 1 ? "1 retry" : `${job.maxRetries} retries`;
   out.facts([
     ["Job", job.id],
     ["State", out.state(job.state)],
+    ["Progress", progress === null ? null : describeProgress(progress)],
     ["Error", job.lastError === null ? null : oneLine(job.lastError.message, 200)],
     ["Result", job.result === null ? null : oneLine(job.result, 400)],
     ["Queue", job.queue],
@@ -93,6 +99,11 @@ function runAt(out: Output, { runAtMs }: Job): string | null {
 
 function describeDependency({ id, condition, isMet }: Dependency): string {
   return `${id} (on ${condition}): ${isMet ? "met" : "not met"}`;
+}
+
+function describeProgress({ value, text }: StoredProgress): string {
+  const percent = `${Math.round(value * 100)}%`;
+  return text === null ? percent : `${percent}: ${oneLine(text, 200)}`;
 }
 
 function describePayload(job: Job, payload: Payload): [string, string | null][] {

@@ -30,13 +30,14 @@ export async function getStatus(call: Call): Promise<Response> {
 export async function getJob(call: Call): Promise<Response> {
   const { queue } = call.services;
   const job = await findJob(call);
-  const [payload, attempts, dependencies, files] = await Promise.all([
+  const [payload, attempts, dependencies, files, progress] = await Promise.all([
     queue.payload(job),
     queue.attempts(job),
     queue.dependencies(job),
     queue.files(job),
+    queue.progress(job),
   ]);
-  return json(jobView(job, { payload, attempts, dependencies, files }));
+  return json(jobView(job, { payload, attempts, dependencies, files, progress }));
 }
 
 export async function cancelJob(call: Call): Promise<Response> {

@@ -110,6 +110,8 @@ const WRITES: Record<string, Write> = {
     return (await store.renew([lease], holder, times))[0]!;
   },
   appendOutput: (store, { lease, holder }) => store.appendOutput(lease, holder, OUTPUT),
+  saveProgress: (store, { lease, holder }) =>
+    store.saveProgress(lease, holder, { value: 0.5, text: "too late", atMs: LATER }),
   ...Object.fromEntries(OUTCOMES.map((outcome): [string, Write] => [
     `settle ${outcome.event}`,
     (store, { lease, holder }) =>
