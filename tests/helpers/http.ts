@@ -27,6 +27,8 @@ export interface HttpBench extends AsyncDisposable {
   readonly server: Server;
   readonly queue: Queue;
   readonly store: JobStore;
+  /** Of the database. */
+  readonly path: string;
   /** Sends a request to a path of the server and reads the whole answer. */
   call(path: string, init?: RequestInit): Promise<Answer>;
   /** Sends a value as JSON by POST. */
@@ -109,6 +111,7 @@ export async function httpBench(options: HttpBenchOptions = {}): Promise<HttpBen
     server,
     queue,
     store: temp.store,
+    path: temp.path,
     call,
     post: (path, value, headers = {}) =>
       call(path, {

@@ -6,7 +6,7 @@ import type { StoredChunk } from "../../store/store.ts";
 import { CommandError, EXIT, UsageError } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
-import { lookUntil } from "../watching.ts";
+import { lookUntil } from "../../queue/watching.ts";
 
 const STREAMS = ["stdout", "stderr"] as const;
 
@@ -16,10 +16,10 @@ export function run(invocation: Invocation): Promise<number> {
   const stream = parseStream(options.text("stream"));
   const attempt = options.integer("attempt", { least: 1, most: 1_000_000 });
   const print = createPrinter(invocation);
-  return withQueue(invocation, async ({ queue, store }) => {
+  return withQueue(invocation, async ({ queue }) => {
     if (options.isOn("follow")) {
       const follower = new Follower({ queue, id, stream, attempt, print });
-      await lookUntil(store, () => follower.look());
+      await lookUntil(queue, () => follower.look());
       return EXIT.done;
     }
     const job = await queue.find(id);

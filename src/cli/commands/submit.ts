@@ -15,7 +15,7 @@ import type { CliIo } from "../io.ts";
 import { plural } from "../output.ts";
 import { inParallel } from "../parallel.ts";
 import { readToken } from "../token_file.ts";
-import { pause } from "../watching.ts";
+import { pause } from "../../lib/pause.ts";
 
 const DEFAULT_API = "http://127.0.0.1:8000";
 const MOST_UPLOADS = 1_000_000;

@@ -10,17 +10,17 @@ import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { durationOption } from "../durations.ts";
 import { oneLine, type Output } from "../output.ts";
-import { lookUntil } from "../watching.ts";
+import { lookUntil } from "../../queue/watching.ts";
 
 export function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   const timeoutMs = durationOption(invocation, "timeout") ?? Infinity;
-  return withQueue(invocation, async ({ queue, store }) => {
+  return withQueue(invocation, async ({ queue }) => {
     const ids = [...new Set(args)];
     const waiting = new Set(ids);
     const seen = new Map<string, Job>();
     let worst: number = EXIT.done;
-    const isOver = await lookUntil(store, async () => {
+    const isOver = await lookUntil(queue, async () => {
       for (const id of waiting) {
         const job = await findOrReport(queue, id, out);
         if (job === null) worst = Math.max(worst, EXIT.noSuchJob);

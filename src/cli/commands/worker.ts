@@ -9,7 +9,7 @@ import { withQueue } from "../context.ts";
 import { CommandError, EXIT, UsageError } from "../exit.ts";
 import { plural } from "../output.ts";
 import { openFile, runService } from "../service.ts";
-import { pause } from "../watching.ts";
+import { pause } from "../../lib/pause.ts";
 
 /** How long detached workers may take to be up. */
 const START_PATIENCE_MS = 20_000;

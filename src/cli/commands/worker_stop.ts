@@ -7,7 +7,7 @@ import { withQueue } from "../context.ts";
 import { durationOption } from "../durations.ts";
 import { CommandError, EXIT } from "../exit.ts";
 import { plural } from "../output.ts";
-import { pause } from "../watching.ts";
+import { pause } from "../../lib/pause.ts";
 
 /** Time to end after all jobs have been finished or given back. */
 const MARGIN_MS = 10_000;

@@ -1,9 +1,11 @@
 /** One job: to look at, to cancel, to run again, to delete. */
-import { JobNotFoundError } from "../../job/errors.ts";
+import { InvalidInputError, JobNotFoundError } from "../../job/errors.ts";
 import type { Job } from "../../job/job.ts";
 import { ID_PATTERN } from "../../job/parse.ts";
+import { isFinished } from "../../job/state.ts";
 import type { Queue } from "../../queue/queue.ts";
 import { jobView, statusOf } from "../../queue/views.ts";
+import { lookUntil } from "../../queue/watching.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
 
@@ -23,13 +25,38 @@ export async function findJob(call: Call): Promise<Job> {
   return await call.services.queue.find(jobIdOf(call));
 }
 
+/** The longest that a request may wait for the end of a job, in seconds. */
+const MOST_WAIT_S = 60;
+
+/**
+ * The job that the path names; with `?wait=SECONDS` as soon as it is finished, or as it is when the
+ * time is over.
+ */
+export async function findAwaitedJob(call: Call): Promise<Job> {
+  const { query, services: { queue, isDraining } } = call;
+  const text = query === "" ? null : new URLSearchParams(query).get("wait");
+  if (text === null) return await findJob(call);
+  const seconds = /^\d{1,6}(\.\d{1,3})?$/.test(text) ? Number(text) : NaN;
+  if (!(seconds <= MOST_WAIT_S)) {
+    const detail = `wait: expected a number of seconds from 0 to ${MOST_WAIT_S}, got ` +
+      JSON.stringify(text.slice(0, 80));
+    throw new InvalidInputError([{ detail, pointer: "/wait" }]);
+  }
+  let job = await findJob(call);
+  await lookUntil(queue, async () => {
+    job = await findJob(call);
+    return isFinished(job.state) || isDraining() ? job : null;
+  }, { timeoutMs: seconds * 1_000 });
+  return job;
+}
+
 export async function getStatus(call: Call): Promise<Response> {
-  return json(await statusOf(await findJob(call), call.services.queue));
+  return json(await statusOf(await findAwaitedJob(call), call.services.queue));
 }
 
 export async function getJob(call: Call): Promise<Response> {
   const { queue } = call.services;
-  const job = await findJob(call);
+  const job = await findAwaitedJob(call);
   const [payload, attempts, dependencies, files, progress] = await Promise.all([
     queue.payload(job),
     queue.attempts(job),

@@ -6,13 +6,13 @@ import { resultValue } from "../../queue/views.ts";
 import type { Call } from "../context.ts";
 import { json, JSON_HEADERS } from "../headers.ts";
 import { problemType } from "../problem.ts";
-import { findJob } from "./job.ts";
+import { findAwaitedJob } from "./job.ts";
 
 /** How much of each stream of a command is shown with its result; the rest is in its output. */
 const SHOWN_BYTES = 64 * 1024;
 
 export async function getResult(call: Call): Promise<Response> {
-  const job = await findJob(call);
+  const job = await findAwaitedJob(call);
   const status = HTTP_STATUS_OF[job.state];
   switch (job.state) {
     case "completed":

@@ -1,27 +1,37 @@
-/** Looking at the store again whenever it may have changed. */
-import type { JobStore } from "../store/store.ts";
+/** Looking at the queue again whenever it may have changed, by whatever process. */
+import { pause } from "../lib/pause.ts";
+import type { Queue } from "./queue.ts";
 
-/** What `store.watch` misses, changes made by this very process, is seen after so long. */
+/** What neither the store's watch nor this process's events tell is seen after so long. */
 const SLOW_POLL_MS = 1_000;
 
 /** Between two looks, so that a busy queue does not make a busy watcher. */
 const LEAST_PAUSE_MS = 20;
+
+export interface LookOptions {
+  /** Unless given: for ever. */
+  readonly timeoutMs?: number;
+}
 
 /**
  * Calls `look` now and after every change, until it returns something or the time is over; then
  * returns null.
  */
 export async function lookUntil<T>(
-  store: JobStore,
+  { store, events }: Pick<Queue, "store" | "events">,
   look: () => Promise<T | null>,
-  { timeoutMs = Infinity }: { timeoutMs?: number } = {},
+  { timeoutMs = Infinity }: LookOptions = {},
 ): Promise<T | null> {
   const deadlineMs = performance.now() + timeoutMs;
   let wake = () => {};
   let hasChanged = false;
-  using _watch = store.watch(() => {
+  const onChange = () => {
     hasChanged = true;
     wake();
+  };
+  using _others = store.watch(onChange);
+  using _own = events.subscribe(({ type }) => {
+    if (type === "job.ended" || type === "job.reaped" || type === "cancel.requested") onChange();
   });
   while (true) {
     hasChanged = false;
@@ -39,8 +49,4 @@ export async function lookUntil<T>(
       };
     });
   }
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
