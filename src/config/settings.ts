@@ -111,6 +111,25 @@ export const SETTINGS = {
     "1MiB",
     "The largest upload or request body; JSON is never larger than 64MiB, nor a batch than 256MiB.",
   ),
+  "artifact-limit": setting(
+    size(0, 2 ** 40),
+    "64MiB",
+    "The largest file that is kept of those that a job leaves; larger ones are named as dropped.",
+  ),
+  "artifact-total": setting(
+    size(0, 2 ** 40),
+    "256MiB",
+    "How much is kept of the files that a job leaves, all together.",
+  ),
+  "artifact-count": setting(
+    integer(0, 10_000),
+    "100",
+    "How many of the files that a job leaves are kept.",
+  ),
+  "work-dir": optional(
+    text,
+    "Directory for the files of running jobs; by default that of the system for temporary files.",
+  ),
   "max-queue-depth": optional(
     integer(1, 1_000_000_000),
     "How many jobs may wait for a worker, over all queues; more are refused.",

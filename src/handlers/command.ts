@@ -36,12 +36,14 @@ export const command: Handler = {
   },
 
   chunk: () => 1,
+  leavesFiles: true,
 
   async run(job, context) {
     const { command, cwd } = JSON.parse(job.payload as string) as CommandPayload;
     const words = typeof command === "string" ? ["/bin/sh", "-c", command] : command;
     const mark = `${context.holder}:${job.seq}:${job.token}`;
-    const env = commandEnvironment(job, mark, context.settings.passEnv);
+    const { settings: { passEnv }, outputDir } = context;
+    const env = commandEnvironment(job, { mark, passEnv, outputDir });
     const problem = findSpawnProblem(words[0]!, env["PATH"]!, cwd);
     if (problem !== null) return spawnFailure(problem);
     const startedMs = performance.now();

@@ -24,14 +24,19 @@ const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 /** The environment of a command. */
 export function commandEnvironment(
   job: LeasedJob,
-  mark: string,
-  passEnv: readonly string[],
+  { mark, passEnv, outputDir }: {
+    mark: string;
+    passEnv: readonly string[];
+    outputDir: string | undefined;
+  },
 ): Record<string, string> {
   return {
     ...programEnvironment(mark, passEnv),
     QUEUECTL_JOB_ID: job.id,
     QUEUECTL_ATTEMPT: String(job.attempts + 1),
     QUEUECTL_QUEUE: job.queue,
+    ...(outputDir === undefined ? {} : { QUEUECTL_OUTPUT_DIR: outputDir }),
+    ...(job.inputPath === undefined ? {} : { QUEUECTL_INPUT: job.inputPath }),
   };
 }
 

@@ -12,7 +12,7 @@ export interface HandlerContext {
   /** The process that holds the lease: child processes are marked with it. */
   readonly holder: string;
   readonly settings: HandlerSettings;
-  /** Files left in this directory become artifacts of the job. */
+  /** Files left in this directory become artifacts of the job; for handlers that leave any. */
   readonly outputDir?: string;
   /** Keeps a piece of output with the attempt. The bytes now belong to the callee. */
   writeOutput(stream: OutputStream, bytes: Uint8Array): void;
@@ -57,6 +57,8 @@ export interface HttpSettings {
 
 export interface Handler {
   readonly parsePayload: PayloadParser;
+  /** Whether it may leave files, and needs a directory for them. */
+  readonly leavesFiles?: true;
   /**
    * How many jobs of this kind may be handed to a worker at once: more than 1 only where a job
    * takes microseconds and cannot block.

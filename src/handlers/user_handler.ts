@@ -26,6 +26,7 @@ function userHandler(program: Program, pool: ProcessPool): Handler {
   return {
     parsePayload: parseUserPayload,
     chunk: () => 1,
+    leavesFiles: true,
     async run(job, context) {
       const input = await inputFile(job);
       try {

@@ -26,9 +26,14 @@ type State = "preamble" | "header" | "content" | "epilogue";
 /** The line break that ends a part's header may also begin its delimiter: then it has no content. */
 const HEADER_BREAK = 2;
 
+/** What the buffer takes at first: the usual piece and what is held. */
+const BUFFER_BYTES = 68 * 1024;
+
 export class MultipartStream {
   readonly #delimiter: Delimiter;
   #state: State = "preamble";
+  /** Holds them; used again for every piece, so that a gigabyte leaves no garbage. */
+  #buffer = new Uint8Array(BUFFER_BYTES);
   /** Bytes that cannot be told apart yet. At first a line break, as the first delimiter needs none. */
   #held: Uint8Array = Uint8Array.of(13, 10);
   /** Where they start in the body. */
@@ -49,7 +54,7 @@ export class MultipartStream {
    * @throws {MalformedInputError} as soon as the body goes wrong.
    */
   *push(piece: Uint8Array): Generator<PartEvent> {
-    this.#held = join(this.#held, piece);
+    this.#hold(piece);
     while (true) {
       switch (this.#state) {
         case "epilogue":
@@ -125,16 +130,20 @@ export class MultipartStream {
     if (this.#state === "content" && bytes.length > 0) yield { type: "data", bytes };
   }
 
+  /** Puts a piece behind what is held. */
+  #hold(piece: Uint8Array): void {
+    const held = this.#held;
+    const length = held.length + piece.length;
+    // What is held may stand in the buffer already: it is moved, not copied over itself.
+    const buffer = length <= this.#buffer.length ? this.#buffer : new Uint8Array(2 * length);
+    buffer.set(held);
+    buffer.set(piece, held.length);
+    this.#buffer = buffer;
+    this.#held = buffer.subarray(0, length);
+  }
+
   #drop(length: number): void {
     this.#held = this.#held.subarray(length);
     this.#offset += length;
   }
-}
-
-function join(one: Uint8Array, other: Uint8Array): Uint8Array {
-  if (one.length === 0) return other;
-  const joined = new Uint8Array(one.length + other.length);
-  joined.set(one);
-  joined.set(other, one.length);
-  return joined;
 }

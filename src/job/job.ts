@@ -151,6 +151,7 @@ export const ERROR_CODES = {
   exit: "the command ended with an exit code other than 0",
   signal: "the command was ended by a signal",
   spawn: "the command could not be started",
+  input: "its input could not be written to the work directory",
   error: "the handler threw",
   status: "the HTTP answer had a status other than 2xx",
   connect: "the HTTP request got no answer",

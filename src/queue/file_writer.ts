@@ -112,7 +112,7 @@ export async function sweepFiles(store: JobStore, nowMs: number): Promise<void> 
 /**
  * The bytes of a stored file.
  *
- * @throws {StoreUnavailableError} when it was deleted meanwhile.
+ * @throws {Error} when it was deleted meanwhile. {@link StoreUnavailableError}
  */
 export async function* readFile(
   store: JobStore,
@@ -121,7 +121,7 @@ export async function* readFile(
   let read = 0;
   for (let n = 0; read < bytes; n++) {
     const piece = await store.filePiece(file, n);
-    if (piece === null) throw new StoreUnavailableError("the file was deleted while it was read");
+    if (piece === null) throw new Error("a piece of the file is missing: it was deleted");
     read += piece.length;
     yield piece;
   }

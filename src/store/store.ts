@@ -42,7 +42,7 @@ export interface JobStore extends ScheduleStore, AsyncDisposable {
 
   /**
    * Leases due jobs: within a queue by priority (higher first), then due time, then insertion;
-   * between queues in turn. Never waits for jobs. The request is a function so that a store that
+   * between queues in turn. A job with files goes to a worker alone. Never waits for jobs. The request is a function so that a store that
    * gathers many calls into one commit asks as late as possible, when it is known who is free.
    */
   claim(request: () => ClaimRequest): Promise<Claim>;

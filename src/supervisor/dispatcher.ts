@@ -12,8 +12,10 @@ import { type AttemptEnd, decideOutcome, type Outcome } from "../job/outcome.ts"
 import { TRANSITIONS } from "../job/state.ts";
 import type { Clock, Random } from "../lib/clock.ts";
 import type { EventBus } from "../queue/events.ts";
-import type { Claim, EndedAttempt, JobStore } from "../store/store.ts";
+import type { LeftFiles } from "../handlers/output_dir.ts";
+import type { Artifacts, Claim, EndedAttempt, JobStore } from "../store/store.ts";
 import type { AttemptReport } from "../worker/protocol.ts";
+import type { AttemptFiles } from "./attempt_files.ts";
 import type { JobInHand, Slot } from "./slot.ts";
 
 export interface DispatcherOptions {
@@ -31,6 +33,9 @@ export interface DispatcherOptions {
   readonly slots: readonly Slot[];
   /** Called before jobs go to a worker. */
   readonly beforeGive: (jobs: readonly LeasedJob[]) => void;
+  readonly files: AttemptFiles;
+  /** Called after a job went to a worker whose input had to be written first. */
+  readonly afterPrepared: () => void;
 }
 
 /** Payload bytes that go to a worker at once. */
@@ -49,6 +54,7 @@ const TRIVIAL_REST_MS = 3;
 const RETRY_MS = 500;
 
 interface Ended extends EndedAttempt {
+  artifacts?: Artifacts;
   readonly job: LeasedJob;
   readonly worker: string;
   readonly durationMs: number;
@@ -158,7 +164,9 @@ export class Dispatcher {
       return;
     }
     beforeGive(jobs);
-    slot.give(jobs);
+    // A job with files comes alone.
+    if (jobs[0]!.hasFiles) this.#track(this.#prepare(slot, jobs[0]!));
+    else slot.give(jobs);
     for (const { id, queue, kind, attempts } of jobs) {
       events.emit({
         type: "job.started",
@@ -171,6 +179,32 @@ export class Dispatcher {
     }
   }
 
+  /** Gives a job to a worker once its input is there. */
+  async #prepare(slot: Slot, job: LeasedJob): Promise<void> {
+    const { files, afterPrepared } = this.#options;
+    slot.hold(job);
+    let inputPath: string | null = null;
+    let end: AttemptEnd | null = null;
+    try {
+      inputPath = await files.writeInput(job, () => slot.holds(job) && !this.#isStopped);
+    } catch (error) {
+      end = error instanceof StoreUnavailableError
+        ? { type: "released" }
+        : noInput(error, files.dir);
+    }
+    if (this.#isStopped) end = { type: "released" };
+    if (end === null && slot.holds(job)) {
+      slot.giveHeld(inputPath === null ? job : { ...job, inputPath });
+      afterPrepared();
+      return;
+    }
+    await files.clear(job);
+    // Unless its worker died meanwhile: then it was given back.
+    if (end === null || slot.take(job) === undefined) return;
+    this.#settleAll(slot, [ended(job, slot, this.#decide(end, job), 0)]);
+    this.tryClaim();
+  }
+
   /** Attempts that a worker reports as over. */
   report(slot: Slot, reports: readonly AttemptReport[]): void {
     const batch: Ended[] = [];
@@ -178,14 +212,36 @@ export class Dispatcher {
       const inHand = slot.take(report);
       if (inHand === undefined) continue;
       const outcome = this.#decide(withFollowUps(report.end, inHand), inHand.job);
-      batch.push({ ...ended(inHand.job, slot, outcome, report.durationMs), output: report.output });
+      const one = { ...ended(inHand.job, slot, outcome, report.durationMs), output: report.output };
+      if (inHand.job.hasFiles || report.left !== undefined) {
+        this.#unsettled.add(one);
+        this.#track(this.#settleWithFiles(slot, one, report.left));
+      } else batch.push(one);
     }
     this.#settleAll(slot, batch);
     this.tryClaim();
   }
 
+  /** What the attempt left is stored first: it is kept with the attempt's end, or not at all. */
+  async #settleWithFiles(slot: Slot, one: Ended, left: LeftFiles | undefined): Promise<void> {
+    const { files } = this.#options;
+    const { event } = one.outcome;
+    if (event !== "release" && event !== "snooze") {
+      one.artifacts = await files.keep(one.job, left ?? { dir: "", files: [], dropped: [] });
+    }
+    if (this.#isHeldBack) this.#mayBeDue = true;
+    const settling = this.#settle(slot, [one]);
+    this.tryClaim();
+    await settling;
+    await files.clear(one.job);
+  }
+
   /** The worker died with these jobs in hand: one was running, the others come back unharmed. */
   reportDeath(slot: Slot, jobs: readonly LeasedJob[], end: AttemptEnd): void {
+    const { files, chunk } = this.#options;
+    for (const job of jobs) {
+      if (job.hasFiles || (chunk[job.kind] ?? 1) === 1) this.#track(files.clear(job));
+    }
     const running = slot.runningSeq;
     this.#settleAll(
       slot,
@@ -215,8 +271,13 @@ export class Dispatcher {
     for (const one of batch) this.#unsettled.add(one);
     // The claim comes last in the commit that ends these, so it finds the places they leave.
     if (this.#isHeldBack) this.#mayBeDue = true;
-    const settling = this.#settle(slot, batch).finally(() => this.#settling.delete(settling));
-    this.#settling.add(settling);
+    this.#track(this.#settle(slot, batch));
+  }
+
+  /** Work that must be over before {@link settled} resolves. */
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#settling.delete(tracked));
+    this.#settling.add(tracked);
   }
 
   async #settle(slot: Slot, batch: readonly Ended[]): Promise<void> {
@@ -318,6 +379,12 @@ export class Dispatcher {
 /** What a success brings with it. */
 function withFollowUps(end: AttemptEnd, { followUps }: JobInHand): AttemptEnd {
   return end.type === "succeeded" && followUps.length > 0 ? { ...end, followUps } : end;
+}
+
+function noInput(error: unknown, dir: string): AttemptEnd {
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `the input could not be written to ${dir} (work-dir): ${reason}`;
+  return { type: "failed", error: { code: "input", message } };
 }
 
 function ended(job: LeasedJob, slot: Slot, outcome: Outcome, durationMs: number): Ended {

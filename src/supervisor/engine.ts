@@ -9,6 +9,7 @@ import type { Settings } from "../config/settings.ts";
 import { NO_HANDLERS, type UserHandlers } from "../handlers/program.ts";
 import { HANDLERS } from "../handlers/registry.ts";
 import type { HandlerSettings } from "../handlers/handler.ts";
+import type { ArtifactLimits } from "../handlers/output_dir.ts";
 import { InvalidInputError, StoreUnavailableError } from "../job/errors.ts";
 import type { Lease } from "../job/job.ts";
 import type { Random } from "../lib/clock.ts";
@@ -17,6 +18,7 @@ import { newId } from "../lib/ids.ts";
 import { killGroup, killMarked } from "../lib/kill.ts";
 import { processStart, thisHost } from "../lib/process_identity.ts";
 import { Duty } from "../maintenance/duty.ts";
+import { createFileSweeper } from "../maintenance/file_sweeper.ts";
 import { createReaper } from "../maintenance/reaper.ts";
 import { Scheduler } from "../maintenance/scheduler.ts";
 import type { QueueEvent } from "../queue/events.ts";
@@ -24,6 +26,7 @@ import type { Queue } from "../queue/queue.ts";
 import type { WorkerRecord } from "../store/store.ts";
 import type { AbortReason, FromWorker } from "../worker/protocol.ts";
 import { endOfAborted } from "../worker/run_attempt.ts";
+import { AttemptFiles } from "./attempt_files.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Guardian } from "./guardian.ts";
 import { type JobInHand, Slot, type WorkerInit } from "./slot.ts";
@@ -89,6 +92,8 @@ class RunningEngine implements Engine {
   readonly #guardian: Guardian;
   readonly #heartbeat: Duty;
   readonly #reaper: Duty;
+  readonly #fileSweeper: Duty;
+  readonly #files: AttemptFiles;
   readonly #scheduler: Scheduler;
   readonly #subscriptions: Disposable[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
@@ -116,6 +121,12 @@ class RunningEngine implements Engine {
     this.#guardian = new Guardian(this.holder);
     this.#handlers = options.handlers ?? NO_HANDLERS;
     this.#kinds = kindsOf(this.#handlers);
+    this.#files = new AttemptFiles({
+      store,
+      clock,
+      holder: this.holder,
+      base: settings["work-dir"],
+    });
     this.#slots = Array.from(
       { length: settings["workers"] },
       (_, index) =>
@@ -139,6 +150,9 @@ class RunningEngine implements Engine {
       beforeGive: (jobs) => {
         if (jobs.some((job) => startsProcesses(job.kind))) this.#guardian.ensure();
       },
+      files: this.#files,
+      // Somebody may have cancelled it before its worker knew of it.
+      afterPrepared: () => this.#stopCancelled(),
     });
     const onError = (error: unknown) => {
       if (!(error instanceof StoreUnavailableError)) throw error;
@@ -156,11 +170,14 @@ class RunningEngine implements Engine {
       backoff,
       onError,
     });
+    this.#fileSweeper = createFileSweeper({ store, clock, onError });
     this.#scheduler = new Scheduler({ queue, onError });
   }
 
   async start(): Promise<void> {
     const { queue } = this.#options;
+    void this.#files.sweep();
+    void this.#fileSweeper.runOnce();
     // Before the first claim, so that others can tell whether this holder lives.
     await Promise.all([this.#saveWorkers(), this.#saveKinds()]);
     await this.#reaper.runOnce();
@@ -174,6 +191,7 @@ class RunningEngine implements Engine {
     for (const slot of this.#slots) this.#startSlot(slot);
     this.#heartbeat.start();
     this.#reaper.start();
+    this.#fileSweeper.start();
     this.#scheduler.start();
   }
 
@@ -230,11 +248,17 @@ class RunningEngine implements Engine {
     }
     this.#whenIdle?.();
     await within(this.#dispatcher.settled(), SETTLE_PATIENCE_MS);
-    await Promise.all([this.#heartbeat.stop(), this.#reaper.stop(), this.#scheduler.stop()]);
+    await Promise.all([
+      this.#heartbeat.stop(),
+      this.#reaper.stop(),
+      this.#fileSweeper.stop(),
+      this.#scheduler.stop(),
+    ]);
     await this.#options.queue.store.removeWorkers(this.holder).catch(() => {});
     // A thread that was cut off may have started a command after its jobs were killed.
     if (wasCutOff) this.#guardian.sweep();
     else await this.#guardian.close();
+    await this.#files.close();
   }
 
   #startSlot(slot: Slot): void {
@@ -250,6 +274,8 @@ class RunningEngine implements Engine {
       settings: handlerSettings(settings),
       handlers: this.#handlers,
       mark: this.#markOf(slot),
+      workDir: this.#files.dir,
+      artifacts: artifactLimits(settings),
       faults: {
         fail: settings["fault-fail"],
         crash: settings["fault-crash"],
@@ -523,6 +549,14 @@ function kindsOf({ kinds }: UserHandlers): readonly string[] {
 /** All but those that run in the worker's own thread. */
 function startsProcesses(kind: string): boolean {
   return kind === "command" || !HANDLERS.has(kind);
+}
+
+function artifactLimits(settings: Settings): ArtifactLimits {
+  return {
+    fileBytes: settings["artifact-limit"],
+    totalBytes: settings["artifact-total"],
+    count: settings["artifact-count"],
+  };
 }
 
 function handlerSettings(settings: Settings): HandlerSettings {

@@ -103,6 +103,34 @@ export class Slot {
   }
 
   give(jobs: readonly LeasedJob[]): void {
+    this.#chunks.push(jobs.length);
+    this.#run(jobs);
+  }
+
+  /** Takes a job in hand that cannot be given to the thread yet. */
+  hold(job: LeasedJob): void {
+    this.#chunks.push(1);
+    const givenAtMs = performance.now();
+    this.inHand.set(job.seq, {
+      job,
+      pgid: null,
+      givenAtMs,
+      timer: undefined,
+      followUps: [],
+    });
+  }
+
+  /** Gives the thread a job that was held. */
+  giveHeld(job: LeasedJob): void {
+    this.#run([job]);
+  }
+
+  /** Whether it has the job in hand, under this lease. */
+  holds({ seq, token }: Lease): boolean {
+    return this.inHand.get(seq)?.job.token === token;
+  }
+
+  #run(jobs: readonly LeasedJob[]): void {
     const givenAtMs = performance.now();
     for (const job of jobs) {
       const timer = job.timeoutMs === null ? undefined : setTimeout(
@@ -111,7 +139,6 @@ export class Slot {
       );
       this.inHand.set(job.seq, { job, pgid: null, givenAtMs, timer, followUps: [] });
     }
-    this.#chunks.push(jobs.length);
     this.#send({ type: "run", jobs });
   }
 
@@ -127,9 +154,7 @@ export class Slot {
   }
 
   abort(lease: Lease, reason: AbortReason): void {
-    if (this.inHand.get(lease.seq)?.job.token === lease.token) {
-      this.#ask({ type: "abort", lease, reason });
-    }
+    if (this.holds(lease)) this.#ask({ type: "abort", lease, reason });
   }
 
   /** Tells the thread something that it need not answer at once. */

@@ -3,6 +3,7 @@
  * both sides can tell an old attempt from a new one.
  */
 import type { FollowUp, HandlerSettings } from "../handlers/handler.ts";
+import type { ArtifactLimits, LeftFiles } from "../handlers/output_dir.ts";
 import type { UserHandlers } from "../handlers/program.ts";
 import type { Lease, LeasedJob, OutputChunk, Progress } from "../job/job.ts";
 import type { AttemptEnd } from "../job/outcome.ts";
@@ -25,6 +26,9 @@ export type ToWorker =
     readonly holder: string;
     readonly heartbeatMs: number;
     readonly settings: HandlerSettings;
+    /** The directory of this process for the files of attempts. */
+    readonly workDir: string;
+    readonly artifacts: ArtifactLimits;
     readonly handlers: UserHandlers;
     /** Carried by every handler program that the thread starts. */
     readonly mark: string;
@@ -51,6 +55,8 @@ export interface AttemptReport extends Lease {
   readonly durationMs: number;
   /** Output that was not sent before. */
   readonly output?: readonly OutputChunk[];
+  /** Files that it left. */
+  readonly left?: LeftFiles;
 }
 
 export type FromWorker =

@@ -4,6 +4,7 @@
  */
 /// <reference lib="deno.worker" />
 import type { FollowUp, Handler } from "../handlers/handler.ts";
+import { collectOutput, makeOutputDir } from "../handlers/output_dir.ts";
 import { ProcessPool } from "../handlers/process_pool.ts";
 import { HANDLERS } from "../handlers/registry.ts";
 import { userKinds } from "../handlers/user_handler.ts";
@@ -141,12 +142,15 @@ async function runWaiting(): Promise<void> {
     const progress = new ProgressBuffer((progress) =>
       post({ type: "progress", lease: { seq, token }, progress })
     );
+    const handler = handlers.get(job.kind);
+    const outputDir = handler?.leavesFiles && makeOutputDir(init.workDir, job);
     let end = runAttempt(job, {
-      handler: handlers.get(job.kind),
+      handler,
       controller,
       context: {
         holder: init.holder,
         settings: init.settings,
+        outputDir,
         writeOutput: (stream: OutputStream, bytes: Uint8Array) => output.write(stream, bytes),
         setProcessGroup: (pgid: number | null) =>
           post({ type: "group", lease: { seq, token }, pgid }),
@@ -166,12 +170,14 @@ async function runWaiting(): Promise<void> {
     current = null;
     progress.close();
     const rest = output.close();
+    const left = outputDir === undefined ? null : collectOutput(outputDir, init.artifacts);
     ended.push({
       seq,
       token,
       end,
       durationMs: performance.now() - startedMs,
       ...(rest.length > 0 ? { output: rest } : {}),
+      ...(left === null ? {} : { left }),
     });
   }
   report();

@@ -17,7 +17,7 @@ import { JobStream, merge } from "./job_stream.ts";
 import { type DueKey, OF_KEY, prepareKeys } from "./keys.ts";
 import { IN_LANE, type Lanes, type Level } from "./lanes.ts";
 import { type CountedRules, prepareLimits } from "./limits.ts";
-import { Packing } from "./packing.ts";
+import { type PackedJob, Packing } from "./packing.ts";
 import { optionsFromText } from "./rows.ts";
 import { TRAITS } from "./traits.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
@@ -204,7 +204,7 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
               sources.splice(index--, 1);
               break;
             }
-            if (!packing.hasRoomFor(row["kind"] as string, row["attempts"] as number)) {
+            if (!packing.hasRoomFor(packedJob(row))) {
               isMoreDue = true;
               break;
             }
@@ -274,7 +274,7 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
       maxRetries: row["max_retries"] as number,
       timeoutMs: row["timeout_ms"] as number | null,
       options: optionsFromText(row["options"] as string | null),
-      hasFiles: ((row["traits"] as number) & TRAITS.FILES) !== 0,
+      hasFiles: hasFiles(row),
     };
   }
 }
@@ -354,4 +354,17 @@ class Source {
     if (this.#running === null || key == null) return;
     this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
   }
+}
+
+function hasFiles(row: Row): boolean {
+  return ((row["traits"] as number) & TRAITS.FILES) !== 0;
+}
+
+/** Its payload, which may be large, is not looked at yet. */
+function packedJob(row: Row): PackedJob {
+  return {
+    kind: row["kind"] as string,
+    attempts: row["attempts"] as number,
+    hasFiles: hasFiles(row),
+  };
 }

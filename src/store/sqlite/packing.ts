@@ -1,10 +1,13 @@
 /**
  * Deals jobs to free workers: each gets one job, or several where the kind allows it. A job that
- * has failed before goes alone, so that one that kills its worker takes no other with it. Knows no
- * storage.
+ * has failed before goes alone, so that one that kills its worker takes no other with it; so does
+ * one with files, which may be large. Knows no storage.
  */
 import type { LeasedJob } from "../../job/job.ts";
 import type { ClaimRequest } from "../store.ts";
+
+/** What decides how many others a job shares a worker with. */
+export type PackedJob = Pick<LeasedJob, "kind" | "attempts" | "hasFiles">;
 
 export class Packing {
   readonly slots: { worker: string; jobs: LeasedJob[] }[] = [];
@@ -29,13 +32,12 @@ export class Packing {
     return this.#room === 0;
   }
 
-  hasRoomFor(kind: string, attempts: number): boolean {
-    return this.slots.length < this.#request.slots.length ||
-      this.#share(kind, attempts) <= this.#room;
+  hasRoomFor(job: PackedJob): boolean {
+    return this.slots.length < this.#request.slots.length || this.#share(job) <= this.#room;
   }
 
   put(job: LeasedJob): void {
-    const share = this.#share(job.kind, job.attempts);
+    const share = this.#share(job);
     if (share > this.#room) {
       this.slots.push({ worker: this.#request.slots[this.slots.length]!, jobs: [] });
       this.#room = 1;
@@ -48,7 +50,7 @@ export class Packing {
     if (this.#bytes >= this.#request.chunkBytes || this.#room < 1e-9) this.#room = 0;
   }
 
-  #share(kind: string, attempts: number): number {
-    return attempts > 0 ? 1 : 1 / (this.#request.chunk[kind] ?? 1);
+  #share({ kind, attempts, hasFiles }: PackedJob): number {
+    return attempts > 0 || hasFiles ? 1 : 1 / (this.#request.chunk[kind] ?? 1);
   }
 }
