@@ -6,12 +6,14 @@
  */
 import type { Route } from "./context.ts";
 
+interface RouteMatch {
+  readonly type: "route";
+  readonly route: Route;
+  readonly params: Record<string, string>;
+}
+
 export type Match =
-  | {
-    readonly type: "route";
-    readonly route: Route;
-    readonly params: Readonly<Record<string, string>>;
-  }
+  | Readonly<RouteMatch>
   /** The path exists, with these methods only. */
   | { readonly type: "wrong-method"; readonly allowed: readonly string[] }
   | { readonly type: "no-path" };
@@ -23,7 +25,6 @@ interface Node {
   readonly routes: Map<string, Route>;
 }
 
-const NO_PARAMS: Readonly<Record<string, string>> = {};
 const NO_PATH: Match = { type: "no-path" };
 
 export class Router {
@@ -37,15 +38,10 @@ export class Router {
   match(method: string, path: string): Match {
     const segments = splitPath(path);
     if (segments === null) return NO_PATH;
-    const found: Found[] = [];
-    collect(this.#root, segments, 0, NO_PARAMS, found);
-    if (found.length === 0) return NO_PATH;
-    const wanted = method === "HEAD" ? "GET" : method;
-    for (const { node, params } of found) {
-      const route = node.routes.get(wanted);
-      if (route !== undefined) return { type: "route", route, params };
-    }
-    const methods = new Set(found.flatMap(({ node }) => [...node.routes.keys()]));
+    const match = find(this.#root, segments, 0, method === "HEAD" ? "GET" : method);
+    if (match !== null) return match;
+    const methods = new Set(methodsAt(this.#root, segments, 0));
+    if (methods.size === 0) return NO_PATH;
     if (methods.has("GET")) methods.add("HEAD");
     return { type: "wrong-method", allowed: [...methods].sort() };
   }
@@ -67,29 +63,38 @@ export class Router {
   }
 }
 
-interface Found {
-  readonly node: Node;
-  readonly params: Readonly<Record<string, string>>;
-}
-
-/** Every node that the segments lead to, those spelled out first. */
-function collect(
+/** What the segments lead to with this method; the node that is spelled out goes first. */
+function find(
   node: Node,
   segments: readonly string[],
   depth: number,
-  params: Readonly<Record<string, string>>,
-  found: Found[],
-): void {
+  method: string,
+): RouteMatch | null {
   const segment = segments[depth];
   if (segment === undefined) {
-    if (node.routes.size > 0) found.push({ node, params });
+    const route = node.routes.get(method);
+    return route === undefined ? null : { type: "route", route, params: {} };
+  }
+  const child = node.children.get(segment);
+  const match = child === undefined ? null : find(child, segments, depth + 1, method);
+  if (match !== null || node.parameter === null || segment === "") return match;
+  const { name, node: next } = node.parameter;
+  const matched = find(next, segments, depth + 1, method);
+  if (matched !== null) matched.params[name] = segment;
+  return matched;
+}
+
+/** The methods of every node that the segments lead to. */
+function* methodsAt(node: Node, segments: readonly string[], depth: number): Generator<string> {
+  const segment = segments[depth];
+  if (segment === undefined) {
+    yield* node.routes.keys();
     return;
   }
   const child = node.children.get(segment);
-  if (child !== undefined) collect(child, segments, depth + 1, params, found);
+  if (child !== undefined) yield* methodsAt(child, segments, depth + 1);
   if (node.parameter !== null && segment !== "") {
-    const { name, node: next } = node.parameter;
-    collect(next, segments, depth + 1, { ...params, [name]: segment }, found);
+    yield* methodsAt(node.parameter.node, segments, depth + 1);
   }
 }
 

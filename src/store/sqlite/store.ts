@@ -11,7 +11,7 @@ import { prepareAudit } from "./audit.ts";
 import { prepareChange } from "./change.ts";
 import { prepareClaim } from "./claim.ts";
 import { prepareConfig } from "./config.ts";
-import { asStoreError, type Connection, isBusy, openConnection } from "./connection.ts";
+import { asStoreError, type Connection, openConnection } from "./connection.ts";
 import { prepareEnds } from "./ends.ts";
 import { DiskRoom } from "./disk_room.ts";
 import { FileGuard } from "./file_guard.ts";
@@ -24,6 +24,7 @@ import { checkVersion, migrate } from "./migrate.ts";
 import { prepareKinds } from "./kinds.ts";
 import { prepareProgress } from "./progress.ts";
 import { prepareRead } from "./read.ts";
+import { Reader } from "./reader.ts";
 import { prepareReap } from "./reap.ts";
 import { prepareRebase } from "./rebase.ts";
 import { prepareRemoval } from "./removal.ts";
@@ -41,10 +42,6 @@ const BUSY_TIMEOUT_MS = 30;
 
 /** While opening nothing else goes on, and the first openers of a file lock each other out. */
 const OPENING_TIMEOUT_MS = 10_000;
-
-/** How long reads wait out the rare lock: recovery after a crash, the last process closing. */
-const READ_PATIENCE_MS = 10_000;
-const READ_PAUSE_MS = 5;
 
 /** Pages of 4 KiB in the WAL before they are copied into the database: 16 MiB. */
 const CHECKPOINT_PAGES = 4_000;
@@ -103,7 +100,9 @@ function createFile(path: string): void {
 function assemble(connection: Connection, path: string, clock: Clock): JobStore {
   const file = new FileGuard(path);
   const journal = new Journal(connection, clock);
+  const reader = new Reader(connection, path, file);
   const writer = new Writer(connection, path, { file, journal });
+  writer.onTurn = reader.end;
   const lanes = prepareLanes(connection);
   const ends = prepareEnds(connection);
   const files = prepareFiles(connection);
@@ -143,27 +142,9 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
   writer.onTold = () => ownListeners.forEach((listener) => listener());
   let isClosed = false;
 
-  const reading = async <T>(work: () => T): Promise<T> => {
-    let deadlineMs: number | undefined;
-    while (true) {
-      if (isClosed) throw new StoreUnavailableError(`the database ${path} is closed`);
-      try {
-        return work();
-      } catch (error) {
-        file.note(error);
-        if (!isBusy(error)) throw asStoreError(error, path);
-        deadlineMs ??= performance.now() + READ_PATIENCE_MS;
-        if (performance.now() > deadlineMs) throw asStoreError(error, path);
-        await new Promise((resolve) => setTimeout(resolve, READ_PAUSE_MS));
-      }
-    }
-  };
-  const write: Writer["write"] = (work, order) => {
-    if (isClosed) {
-      return Promise.reject(new StoreUnavailableError(`the database ${path} is closed`));
-    }
-    return writer.write(work, order);
-  };
+  const closed = () => Promise.reject(new StoreUnavailableError(`the database ${path} is closed`));
+  const reading = <T>(work: () => T): Promise<T> => isClosed ? closed() : reader.read(work);
+  const write: Writer["write"] = (work, order) => isClosed ? closed() : writer.write(work, order);
 
   return {
     add: (jobs, nowMs, { mostWaiting, request } = { mostWaiting: null }) =>
@@ -336,6 +317,7 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
       if (!isClosed) {
         writer.flush();
         isClosed = true;
+        reader.end();
         changes.close();
         connection.close();
       }

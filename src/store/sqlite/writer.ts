@@ -51,6 +51,8 @@ export class Writer {
   #lazyTimer: ReturnType<typeof setTimeout> | undefined;
   #lockedSinceMs: number | null = null;
 
+  /** Called before a transaction begins. */
+  onTurn: () => void = () => {};
   /** Called after each commit. */
   onCommit: () => void = () => {};
   /** Called after a commit that made jobs due in passing. */
@@ -137,6 +139,7 @@ export class Writer {
       this.#rejectAll(lost);
       return true;
     }
+    this.onTurn();
     try {
       this.#begin.run();
     } catch (error) {
