@@ -10,12 +10,13 @@ import type { AttemptError, LeasedJob } from "../job/job.ts";
 import type { AttemptEnd } from "../job/outcome.ts";
 import { formatDuration } from "../lib/duration.ts";
 import { readCaFile } from "../lib/outbound/ca_file.ts";
+import { explainAnswer, isSuccess } from "../lib/outbound/explain.ts";
 import { RequestFailedError } from "../lib/outbound/errors.ts";
 import { type Answer, type HeaderList, headerOf } from "../lib/outbound/response_reader.ts";
 import { type OutgoingRequest, sendRequest } from "../lib/outbound/request.ts";
 import { retryAfterMs } from "../lib/outbound/retry_after.ts";
 import { HIDDEN, isSecretHeader } from "../lib/outbound/secret_headers.ts";
-import { publicUrl } from "../lib/outbound/url.ts";
+import { TimeLimit } from "../lib/time_limit.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
 import { type HttpPayload, parseHttpPayload } from "./http_payload.ts";
 
@@ -32,10 +33,8 @@ export const http: Handler = {
     const request = requestOf(JSON.parse(job.payload as string), job);
     const { http: settings } = context.settings;
     const startedMs = performance.now();
-    using limit = new TimeLimit(
-      context.signal,
-      job.timeoutMs === null ? settings.timeoutMs : 0,
-    );
+    const limitMs = job.timeoutMs === null ? settings.timeoutMs : null;
+    using limit = new TimeLimit(context.signal, limitMs);
     let answer: Answer;
     try {
       answer = await sendRequest(request, {
@@ -48,8 +47,7 @@ export const http: Handler = {
       context.signal.throwIfAborted();
       return { type: "failed", error: explainFailure(error, limit, settings.timeoutMs) };
     }
-    const isSuccess = answer.status >= 200 && answer.status < 300;
-    if (!isSuccess) return failure(answer, context);
+    if (!isSuccess(answer)) return failure(answer, context);
     const durationMs = Math.round(performance.now() - startedMs);
     return { type: "succeeded", result: JSON.stringify(resultOf(answer, durationMs)) };
   },
@@ -90,7 +88,7 @@ function failure(answer: Answer, context: HandlerContext): AttemptEnd {
   );
   return {
     type: "failed",
-    error: explainStatus(answer),
+    error: { code: "status", message: explainAnswer(answer) },
     exit: {
       exitCode: null,
       signal: null,
@@ -100,21 +98,6 @@ function failure(answer: Answer, context: HandlerContext): AttemptEnd {
     },
     ...(waitMs === null ? {} : { retryAfterMs: waitMs }),
   };
-}
-
-/** What people want to know first: the status, and what the server said about it. */
-function explainStatus({ status, reason, headers, body }: Answer): AttemptError {
-  const title = oneLine(`HTTP ${status} ${reason}`);
-  const location = status >= 300 && status < 400 ? headerOf(headers, "location") : null;
-  if (location !== null) {
-    const target = publicUrl(location) || "another place";
-    const message = `${title}: redirects are not followed, and this one leads to ${
-      oneLine(target)
-    }`;
-    return { code: "status", message };
-  }
-  const words = oneLine(new TextDecoder().decode(body.subarray(0, 1_024)));
-  return { code: "status", message: words === "" ? title : `${title}: ${words}` };
 }
 
 function explainFailure(error: unknown, limit: TimeLimit, limitMs: number): AttemptError {
@@ -156,40 +139,4 @@ function bodyOf(body: Uint8Array, isTruncated: boolean) {
   } catch {
     return { body: Buffer.from(body).toString("base64"), body_encoding: "base64" };
   }
-}
-
-function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
-  const flat = text.replace(/[\x00-\x20\x7f]+/g, " ").trim();
-  return flat.length > 200 ? `${flat.slice(0, 199)}…` : flat;
-}
-
-/** Aborts with the attempt, or when its own time is over; 0 ms: never by itself. */
-class TimeLimit implements Disposable {
-  isOver = false;
-  readonly #outer: AbortSignal;
-  readonly #controller = new AbortController();
-  readonly #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(outer: AbortSignal, limitMs: number) {
-    this.#outer = outer;
-    if (outer.aborted) this.#onAbort();
-    outer.addEventListener("abort", this.#onAbort);
-    if (limitMs === 0) return;
-    this.#timer = setTimeout(() => {
-      this.isOver = true;
-      this.#controller.abort();
-    }, limitMs);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-    this.#outer.removeEventListener("abort", this.#onAbort);
-  }
-
-  readonly #onAbort = () => this.#controller.abort(this.#outer.reason);
 }

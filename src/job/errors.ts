@@ -67,6 +67,13 @@ export class ScheduleNotFoundError extends QueueError {
   }
 }
 
+/** No webhook has this id. */
+export class DeliveryNotFoundError extends QueueError {
+  constructor(id: string) {
+    super("not-found", `there is no webhook with the id ${JSON.stringify(id.slice(0, 80))}`);
+  }
+}
+
 /** The request contradicts what is stored: an id in use, a state that does not allow it. */
 export class ConflictError extends QueueError {
   constructor(message: string) {

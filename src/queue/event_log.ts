@@ -139,6 +139,21 @@ export function describeEvent(
       return { level: "info", fields: { kinds: event.kinds.join(",") } };
     case "handlers.refused":
       return { level: "error", fields: { message: event.message } };
+    case "webhook.sent":
+      return {
+        level: event.error === undefined ? "info" : "warn",
+        fields: {
+          delivery: event.deliveryId,
+          job: event.jobId,
+          url: event.url,
+          attempt: event.attempt,
+          status: event.status ?? undefined,
+          error: event.error,
+          retry_at: isoTime(event.retryAtMs ?? null) ?? undefined,
+        },
+      };
+    case "webhooks.stuck":
+      return { level: "error", fields: { message: event.message } };
     case "clock.set":
       return { level: "warn", fields: { by_ms: event.byMs } };
     case "store.unavailable":

@@ -69,6 +69,20 @@ export type QueueEvent =
   /** Handlers were loaded anew because their files have changed, or could not be. */
   | { readonly type: "handlers.reloaded"; readonly kinds: readonly string[] }
   | { readonly type: "handlers.refused"; readonly message: string }
+  /** A webhook has arrived, or (with an error) it has not; the query of its URL is left out. */
+  | {
+    readonly type: "webhook.sent";
+    readonly deliveryId: string;
+    readonly jobId: string;
+    readonly url: string;
+    readonly attempt: number;
+    readonly status: number | null;
+    readonly error?: string;
+    /** When it is tried again; missing: it is not. */
+    readonly retryAtMs?: number;
+  }
+  /** No webhook can be sent at all. */
+  | { readonly type: "webhooks.stuck"; readonly message: string }
   /** The machine's clock was set: forward where the number is positive. */
   | { readonly type: "clock.set"; readonly byMs: number }
   | { readonly type: "store.unavailable"; readonly message: string }

@@ -25,10 +25,11 @@ import type { LimitsChange, QueueLimits } from "../job/limits.ts";
 import type { Outcome } from "../job/outcome.ts";
 import type { Scope } from "../job/scope.ts";
 import type { JobState } from "../job/state.ts";
+import type { DeliveryStore } from "./deliveries.ts";
 import type { ScheduleStore } from "./schedules.ts";
 
 /** Durable storage for jobs. */
-export interface JobStore extends ScheduleStore, AsyncDisposable {
+export interface JobStore extends ScheduleStore, DeliveryStore, AsyncDisposable {
   /**
    * Inserts all or none. Ids that exist already are named in `duplicates`, and then nothing is
    * inserted; nor when more than `mostWaiting` jobs would then wait for a worker, nor when `request`
@@ -362,7 +363,9 @@ export type AuditAction =
   | "schedule.run"
   | "schedule.pause"
   | "schedule.resume"
-  | "schedule.remove";
+  | "schedule.remove"
+  | "webhook.replay"
+  | "webhook.rotate";
 
 /** `requested`: a running job was asked to stop; `refused`: its state did not allow the change. */
 export type AuditOutcome = "done" | "requested" | "refused";

@@ -20,6 +20,7 @@ import { processStart, thisHost } from "../lib/process_identity.ts";
 import { Duty } from "../maintenance/duty.ts";
 import { createFileSweeper } from "../maintenance/file_sweeper.ts";
 import { createReaper } from "../maintenance/reaper.ts";
+import { WebhookSender } from "../maintenance/webhooks.ts";
 import { Scheduler } from "../maintenance/scheduler.ts";
 import type { QueueEvent } from "../queue/events.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -95,6 +96,7 @@ class RunningEngine implements Engine {
   readonly #fileSweeper: Duty;
   readonly #files: AttemptFiles;
   readonly #scheduler: Scheduler;
+  readonly #webhooks: WebhookSender;
   readonly #subscriptions: Disposable[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
   readonly #record: Pick<WorkerRecord, "holder" | "pid" | "host" | "processStart" | "role">;
@@ -172,6 +174,14 @@ class RunningEngine implements Engine {
     });
     this.#fileSweeper = createFileSweeper({ store, clock, onError });
     this.#scheduler = new Scheduler({ queue, onError });
+    this.#webhooks = new WebhookSender({
+      queue,
+      allowsPrivate: settings["allow-private-http"],
+      caFile: settings["http-ca-file"],
+      secretFile: settings["webhook-secret-file"],
+      random: options.random,
+      onError,
+    });
   }
 
   async start(): Promise<void> {
@@ -193,6 +203,7 @@ class RunningEngine implements Engine {
     this.#reaper.start();
     this.#fileSweeper.start();
     this.#scheduler.start();
+    this.#webhooks.start();
   }
 
   async useHandlers(handlers: UserHandlers): Promise<void> {
@@ -253,6 +264,7 @@ class RunningEngine implements Engine {
       this.#reaper.stop(),
       this.#fileSweeper.stop(),
       this.#scheduler.stop(),
+      this.#webhooks.stop(),
     ]);
     await this.#options.queue.store.removeWorkers(this.holder).catch(() => {});
     // A thread that was cut off may have started a command after its jobs were killed.

@@ -12,6 +12,7 @@ import { assertCountsAreRight, type OpenFresh, type Suite } from "./conformance/
 import { filePromises } from "./conformance/files.ts";
 import { handlerPromises } from "./conformance/handlers.ts";
 import { leasePromises } from "./conformance/lease.ts";
+import { deliveryPromises } from "./conformance/deliveries.ts";
 import { depthPromises } from "./conformance/depth.ts";
 import { limitPromises } from "./conformance/limits.ts";
 import { listPromises } from "./conformance/list.ts";
@@ -52,4 +53,5 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   limitPromises(suite);
   filePromises(suite);
   handlerPromises(suite);
+  deliveryPromises(suite);
 }

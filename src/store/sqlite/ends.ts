@@ -9,6 +9,7 @@
 import { type AfterCondition, type AttemptError, HELD_MS } from "../../job/job.ts";
 import { fromStates, targetState } from "../guard.ts";
 import type { Connection, Row } from "./connection.ts";
+import { prepareDeliveryRecord } from "./deliveries.ts";
 import { errorToText, RENEWED_AGE } from "./rows.ts";
 import { MATTERS_AT_END, TRAITS } from "./traits.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
@@ -51,6 +52,7 @@ interface Ending {
 const PAGE = 128;
 
 export function prepareEnds(connection: Connection): Ends {
+  const recordDelivery = prepareDeliveryRecord(connection);
   const freeKey = connection.prepare("DELETE FROM unique_keys WHERE seq = ?");
   // Served by the index dependents, which ends in the primary key.
   const selectDependents = connection.prepare(
@@ -84,13 +86,19 @@ export function prepareEnds(connection: Connection): Ends {
   ): void {
     if ((job.traits & MATTERS_AT_END) === 0) return;
     const endings: Ending[] = [];
-    end(job, state, nowMs, endings);
+    end(job, state, { atMs: nowMs, endings }, transaction);
     tellAll(endings, transaction);
   }
 
   /** What the end means, but for those who wait for it: they are told later, from `endings`. */
-  function end({ seq, traits }: EndingJob, state: EndState, atMs: number, endings: Ending[]) {
+  function end(
+    { seq, traits }: EndingJob,
+    state: EndState,
+    { atMs, endings }: { atMs: number; endings: Ending[] },
+    transaction: Transaction,
+  ): void {
     if (traits & TRAITS.UNIQUE) freeKey.run(seq);
+    if (traits & TRAITS.CALLBACK) recordDelivery(seq, state, atMs, transaction);
     if (traits & TRAITS.AWAITED) endings.push({ seq, state, atMs, toldSeq: 0 });
   }
 
@@ -143,7 +151,8 @@ export function prepareEnds(connection: Connection): Ends {
     transaction.count(queue, "cancelled", 1);
     transaction.tally("cancelled", 1, atMs);
     transaction.journal.job("job.cancelled", seq);
-    end({ seq, traits: row["traits"] as number }, "cancelled", atMs, endings);
+    const job = { seq, traits: row["traits"] as number };
+    end(job, "cancelled", { atMs, endings }, transaction);
   }
 
   return {
@@ -153,9 +162,8 @@ export function prepareEnds(connection: Connection): Ends {
       cancelOne(seq, { error, atMs: nowMs, endings }, transaction);
       tellAll(endings, transaction);
     },
-    onRemoval({ seq, traits }, nowMs, transaction) {
-      const { UNIQUE, AWAITED } = TRAITS;
-      onEnd({ seq, traits: traits & (UNIQUE | AWAITED) }, "cancelled", nowMs, transaction);
+    onRemoval(job, nowMs, transaction) {
+      onEnd(job, "cancelled", nowMs, transaction);
     },
     resume(transaction) {
       const rows = selectEndings.all(PAGE);

@@ -30,7 +30,8 @@ export function prepareRemoval(connection: Connection, files: Files): Remove {
   ].map((sql) => connection.prepare(sql));
   const specialRemovals = [
     "DELETE FROM dependencies WHERE seq = ?",
-    "DELETE FROM deliveries WHERE seq = ?",
+    // What is still to be told is told, though the job is gone.
+    "DELETE FROM deliveries WHERE seq = ? AND state <> 'waiting'",
   ].map((sql) => connection.prepare(sql));
 
   return ({ seq, queue, state, traits }, transaction) => {

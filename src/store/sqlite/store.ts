@@ -12,6 +12,7 @@ import { prepareChange } from "./change.ts";
 import { prepareClaim } from "./claim.ts";
 import { prepareConfig } from "./config.ts";
 import { asStoreError, type Connection, openConnection } from "./connection.ts";
+import { prepareDeliveries } from "./deliveries.ts";
 import { prepareEnds } from "./ends.ts";
 import { DiskRoom } from "./disk_room.ts";
 import { FileGuard } from "./file_guard.ts";
@@ -119,6 +120,7 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
   const rebase = prepareRebase(connection);
   const remove = prepareRemoval(connection, files);
   const change = prepareChange(connection, { ends, remove });
+  const deliveries = prepareDeliveries(connection);
   const schedules = prepareSchedules(connection, { add });
   const read = prepareRead(connection);
   const limits = prepareLimits(connection);
@@ -299,6 +301,29 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
         const schedule = schedules.remove(name);
         if (schedule !== null) audit.record({ action: "schedule.remove", target: name }, signed);
         return schedule;
+      }),
+
+    nextDeliveryAtMs: () => reading(() => deliveries.nextAtMs()),
+    claimDeliveries: (request) => write(() => deliveries.claim(request)),
+    settleDelivery: (attempt, outcome, nowMs) =>
+      write(() => deliveries.settle(attempt, outcome, nowMs)),
+    deliveries: (query) => reading(() => deliveries.list(query)),
+    delivery: (id) => reading(() => deliveries.find(id)),
+    replayDelivery: (id, nowMs, signed) =>
+      write((transaction) => {
+        const delivery = deliveries.replay(id, nowMs, transaction);
+        if (delivery !== null) audit.record({ action: "webhook.replay", target: id }, signed);
+        return delivery;
+      }),
+    pruneDeliveries: (overSinceMs, limit) => write(() => deliveries.prune(overSinceMs, limit)),
+    async webhookSecrets(fresh, nowMs) {
+      const kept = await reading(() => deliveries.readSecrets(nowMs));
+      return kept.length > 0 ? kept : await write(() => deliveries.secrets(fresh, nowMs));
+    },
+    rotateWebhookSecret: (fresh, times, signed) =>
+      write(() => {
+        deliveries.rotateSecret(fresh, times);
+        audit.record({ action: "webhook.rotate", target: "secret" }, signed);
       }),
 
     probe: () => write(() => void probe.run()),
