@@ -5,6 +5,7 @@ import { cancelJob, deleteJob, getJob, getStatus, requeueJob } from "./routes/jo
 import { getEvents } from "./routes/events.ts";
 import { getHealth, getReady } from "./routes/health.ts";
 import { listJobs } from "./routes/list.ts";
+import { getMetrics } from "./routes/metrics.ts";
 import { getOutput } from "./routes/output.ts";
 import { getResult } from "./routes/result.ts";
 import {
@@ -40,6 +41,7 @@ export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/schedules/{name}/pause", handler: pauseSchedule, scope: "admin" },
   { method: "POST", path: "/schedules/{name}/resume", handler: resumeSchedule, scope: "admin" },
   { method: "POST", path: "/schedules/{name}/run", handler: runSchedule, scope: "admin" },
+  { method: "GET", path: "/metrics", handler: getMetrics, scope: "read" },
   { method: "GET", path: "/events", handler: getEvents, scope: "read" },
   { method: "GET", path: "/audit", handler: getAudit, scope: "admin" },
   { method: "GET", path: "/healthz", handler: getHealth, scope: "open" },

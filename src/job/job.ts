@@ -186,6 +186,8 @@ export interface LeasedJob extends Lease {
   readonly maxRetries: number;
   readonly timeoutMs: number | null;
   readonly options: JobOptions | null;
+  /** Since when it could have been taken. */
+  readonly dueAtMs: number;
   /** Whether it has an input file, or files of former attempts. */
   readonly hasFiles: boolean;
   /** Where its input stands while the attempt lasts; missing: it has none. */

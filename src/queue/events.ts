@@ -20,6 +20,8 @@ export type QueueEvent =
     readonly type: "job.started";
     readonly worker: string;
     readonly attempt: number;
+    /** From when it was due. */
+    readonly waitedMs: number;
   } & JobFacts)
   | ({
     readonly type: "job.ended";

@@ -50,6 +50,7 @@ import {
   type WorkerStatus,
 } from "../store/store.ts";
 import { EventBus } from "./events.ts";
+import { Metrics } from "./metrics.ts";
 import { FileWriter, giveUpFile, readFile, sweepFiles } from "./file_writer.ts";
 
 export interface QueueOptions {
@@ -103,11 +104,14 @@ const CANCEL_POLL_MS = 20;
 
 export class Queue {
   readonly events = new EventBus();
+  /** Figures of what this process does. */
+  readonly metrics: Metrics;
   readonly #options: QueueOptions;
   readonly #kinds: Map<string, PayloadParser>;
 
   constructor(options: QueueOptions) {
     this.#options = options;
+    this.metrics = new Metrics(options.store, this.events);
     this.#kinds = new Map(options.kinds);
   }
 

@@ -194,6 +194,10 @@ export interface JobStore extends ScheduleStore, DeliveryStore, AsyncDisposable 
   /** What was written down after the batch with this id, oldest first. */
   journal(query: { readonly afterId: number; readonly limit: number }): Promise<JournalPage>;
 
+  /** Adds to sums kept for monitoring. */
+  addMetrics(sums: readonly MetricSum[]): Promise<void>;
+  metrics(): Promise<MetricSum[]>;
+
   /** Proves that the store can be written, by writing. */
   probe(nowMs: number): Promise<void>;
 
@@ -204,6 +208,23 @@ export interface JobStore extends ScheduleStore, DeliveryStore, AsyncDisposable 
   watch(onChange: () => void): Disposable;
   /** Calls back after each commit of this process that has written to the journal. */
   watchOwn(onTold: () => void): Disposable;
+}
+
+/** The sums that are kept for monitoring. */
+export type MetricName =
+  | "job_wait_seconds"
+  | "job_duration_seconds"
+  | "jobs_completed_total"
+  | "jobs_failed_total"
+  | "worker_restarts_total";
+
+export interface MetricSum {
+  readonly name: MetricName;
+  /** A queue or a reason. */
+  readonly label: string;
+  /** Of a histogram: the upper end of a bucket, or `sum`; of a counter: empty. */
+  readonly part: string;
+  readonly value: number;
 }
 
 /** What can happen to a job. */

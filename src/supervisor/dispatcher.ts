@@ -167,7 +167,8 @@ export class Dispatcher {
     // A job with files comes alone.
     if (jobs[0]!.hasFiles) this.#track(this.#prepare(slot, jobs[0]!));
     else slot.give(jobs);
-    for (const { id, queue, kind, attempts } of jobs) {
+    const nowMs = this.#options.clock();
+    for (const { id, queue, kind, attempts, dueAtMs } of jobs) {
       events.emit({
         type: "job.started",
         jobId: id,
@@ -175,6 +176,7 @@ export class Dispatcher {
         kind,
         worker,
         attempt: attempts + 1,
+        waitedMs: Math.max(0, nowMs - dueAtMs),
       });
     }
   }

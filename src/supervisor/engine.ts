@@ -266,6 +266,7 @@ class RunningEngine implements Engine {
       this.#scheduler.stop(),
       this.#webhooks.stop(),
     ]);
+    await this.#options.queue.metrics.flush();
     await this.#options.queue.store.removeWorkers(this.holder).catch(() => {});
     // A thread that was cut off may have started a command after its jobs were killed.
     if (wasCutOff) this.#guardian.sweep();
@@ -444,7 +445,12 @@ class RunningEngine implements Engine {
   /** At every heartbeat: who hangs, whose leases go on, what was cancelled. */
   async #tick(): Promise<void> {
     this.#replaceHung();
-    await Promise.all([this.#renewLeases(), this.#saveWorkers(), this.#saveKinds()]);
+    await Promise.all([
+      this.#renewLeases(),
+      this.#saveWorkers(),
+      this.#saveKinds(),
+      this.#options.queue.metrics.flush(),
+    ]);
     await this.#stopCancelled();
   }
 

@@ -139,7 +139,7 @@ Deno.test("every kind of event has a line", () => {
   const job = { jobId: "a", queue: "q", kind: "count" };
   const all: QueueEvent[] = [
     { type: "job.added", ...job },
-    { type: "job.started", ...job, worker: "w-1", attempt: 1 },
+    { type: "job.started", ...job, worker: "w-1", attempt: 1, waitedMs: 0 },
     ended("completed"),
     { type: "job.reaped", jobId: "a", queue: "q", worker: null, state: "failed", attempts: 1 },
     { type: "cancel.requested", jobId: "a" },

@@ -80,6 +80,7 @@ const job: LeasedJob = {
   maxRetries: 0,
   timeoutMs: null,
   options: null,
+  dueAtMs: 0,
   hasFiles: false,
 };
 

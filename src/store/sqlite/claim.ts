@@ -274,6 +274,7 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
       maxRetries: row["max_retries"] as number,
       timeoutMs: row["timeout_ms"] as number | null,
       options: optionsFromText(row["options"] as string | null),
+      dueAtMs: row["run_at"] as number,
       hasFiles: hasFiles(row),
     };
   }

@@ -16,6 +16,7 @@ import { idempotency } from "./migrations/0008_idempotency.ts";
 import { progress } from "./migrations/0009_progress.ts";
 import { kinds } from "./migrations/0010_kinds.ts";
 import { events } from "./migrations/0011_events.ts";
+import { metrics } from "./migrations/0012_metrics.ts";
 
 /** Step n brings version n - 1 to version n. */
 const MIGRATIONS: readonly string[] = [
@@ -30,6 +31,7 @@ const MIGRATIONS: readonly string[] = [
   progress,
   kinds,
   events,
+  metrics,
 ];
 
 /** "queu" in ASCII, in the file's header: tells our databases from others. */

@@ -21,6 +21,7 @@ import { prepareHistory } from "./history.ts";
 import { Journal } from "./journal.ts";
 import { prepareLanes } from "./lanes.ts";
 import { describeChange, prepareLimits } from "./limits.ts";
+import { prepareMetrics } from "./metrics.ts";
 import { checkVersion, migrate } from "./migrate.ts";
 import { prepareKinds } from "./kinds.ts";
 import { prepareProgress } from "./progress.ts";
@@ -130,6 +131,7 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
   const progress = prepareProgress(connection);
   const kinds = prepareKinds(connection);
   const config = prepareConfig(connection);
+  const metrics = prepareMetrics(connection);
   const tokens = prepareTokens(connection);
   const audit = prepareAudit(connection);
   const probe = connection.prepare(
@@ -327,6 +329,9 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
       }),
 
     probe: () => write(() => void probe.run()),
+
+    addMetrics: (sums) => write(() => metrics.add(sums)),
+    metrics: () => reading(() => metrics.all()),
 
     follow: (untilMs) => write(() => journal.follow(untilMs)),
     journal: ({ afterId, limit }) => reading(() => journal.page(afterId, limit)),

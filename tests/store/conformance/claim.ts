@@ -40,6 +40,7 @@ function leasePromises({ test }: Suite): void {
       maxRetries: 2,
       timeoutMs: 9,
       options: null,
+      dueAtMs: T0,
       hasFiles: false,
     };
     assert.deepEqual(slots, [{ worker: "w-1", jobs: [leased] }]);
