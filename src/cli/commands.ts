@@ -42,6 +42,7 @@ const ID: ArgumentSpec = { name: "id", doc: "The job's id." };
 const IDS: ArgumentSpec = { name: "id", doc: "The jobs' ids.", isMany: true };
 const SCHEDULE: ArgumentSpec = { name: "name", doc: "The schedule's name." };
 const KEY: ArgumentSpec = { name: "key", doc: "A setting's name.", choices: SETTING_NAMES };
+const QUEUE_NAME: ArgumentSpec = { name: "name", doc: "The queue's name." };
 
 const QUIET: OptionSpec = { flags: "-q, --quiet", doc: "Print the id alone." };
 const LIMIT: OptionSpec = {
@@ -433,6 +434,67 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/schedule.ts"),
   },
   {
+    path: ["queue", "list"],
+    summary: "Show the queues: what waits, what runs, limits",
+    settings: STORE,
+    examples: [
+      ["queue list", "for people"],
+      ["queue list --json | jq -r '.[] | select(.paused) | .queue'", "for scripts"],
+    ],
+    load: () => import("./commands/queue.ts"),
+  },
+  {
+    path: ["queue", "show"],
+    summary: "Show one queue with its limits and counts",
+    arguments: [QUEUE_NAME],
+    settings: STORE,
+    examples: [["queue show mail", "for people"], ["queue show mail --json", "for scripts"]],
+    load: () => import("./commands/queue.ts"),
+  },
+  {
+    path: ["queue", "pause"],
+    summary: "Stop starting jobs of queues; what runs goes on",
+    description: "Counts for every process on this database, until resume.",
+    arguments: [{ ...QUEUE_NAME, isMany: true }],
+    settings: STORE,
+    examples: [["queue pause mail", "one"], ["queue pause mail reports", "several"]],
+    load: () => import("./commands/queue.ts"),
+  },
+  {
+    path: ["queue", "resume"],
+    summary: "Start jobs of paused queues again",
+    arguments: [{ ...QUEUE_NAME, isMany: true }],
+    settings: STORE,
+    examples: [["queue resume mail", "one"]],
+    load: () => import("./commands/queue.ts"),
+  },
+  {
+    path: ["queue", "set"],
+    summary: "Limit how many jobs of a queue run, over all processes",
+    description:
+      "What is not named stays as it is; none takes a limit away. A queue without jobs " +
+      "can be limited too.",
+    arguments: [QUEUE_NAME],
+    options: [
+      { flags: "--max-running <n>", doc: "At most so many of its jobs at once, or none." },
+      {
+        flags: "--rate <n/period>",
+        doc: "At most so many starts in any such time: 10/1m, 5/1s; or none.",
+      },
+      {
+        flags: "--key-max-running <n>",
+        doc: "At most so many jobs of one --key at once, or none.",
+      },
+    ],
+    settings: STORE,
+    examples: [
+      ["queue set mail --rate 10/1m", "ten in a minute"],
+      ["queue set imports --max-running 2 --key-max-running 1", "one for each key, two in all"],
+      ["queue set mail --rate none", "without a rate again"],
+    ],
+    load: () => import("./commands/queue.ts"),
+  },
+  {
     path: ["token", "create"],
     summary: "Make a token for the API, and print its secret once",
     description: "The secret is not kept, only its hash: who loses it makes another. Scopes: " +
@@ -540,5 +602,6 @@ export const GROUPS: Readonly<Record<string, string>> = {
   dlq: "List, retry or delete dead jobs",
   config: "Show and change the settings stored in the database",
   schedule: "Add jobs again and again, by cron or by interval",
+  queue: "Show, pause and limit queues",
   token: "Make, list or revoke tokens for the API",
 };

@@ -45,7 +45,7 @@ export interface Call {
 export type Handler = (call: Call) => Response | Promise<Response>;
 
 export interface Route {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Segments between slashes; `{name}` stands for any one segment. */
   readonly path: string;
   readonly handler: Handler;

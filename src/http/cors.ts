@@ -30,7 +30,7 @@ export class CrossOrigin {
       status: 204,
       headers: {
         ...SECURITY_HEADERS,
-        "access-control-allow-methods": "GET, POST, DELETE",
+        "access-control-allow-methods": "GET, POST, PATCH, DELETE",
         "access-control-allow-headers": "authorization, content-type, idempotency-key",
         "access-control-max-age": REMEMBER_S,
       },

@@ -17,7 +17,14 @@ import {
   resumeSchedule,
   runSchedule,
 } from "./routes/schedules.ts";
-import { getQueues, getStats, getWorkers } from "./routes/stats.ts";
+import {
+  getQueue,
+  getQueues,
+  patchQueue,
+  pauseQueueRoute,
+  resumeQueueRoute,
+} from "./routes/queues.ts";
+import { getStats, getWorkers } from "./routes/stats.ts";
 import { postBatch, postJob } from "./routes/submit.ts";
 
 export const ROUTES: readonly Route[] = [
@@ -33,6 +40,10 @@ export const ROUTES: readonly Route[] = [
   { method: "DELETE", path: "/jobs/{id}", handler: deleteJob, scope: "admin" },
   { method: "GET", path: "/stats", handler: getStats, scope: "read" },
   { method: "GET", path: "/queues", handler: getQueues, scope: "read" },
+  { method: "GET", path: "/queues/{name}", handler: getQueue, scope: "read" },
+  { method: "PATCH", path: "/queues/{name}", handler: patchQueue, scope: "admin" },
+  { method: "POST", path: "/queues/{name}/pause", handler: pauseQueueRoute, scope: "admin" },
+  { method: "POST", path: "/queues/{name}/resume", handler: resumeQueueRoute, scope: "admin" },
   { method: "GET", path: "/workers", handler: getWorkers, scope: "read" },
   { method: "GET", path: "/schedules", handler: getSchedules, scope: "read" },
   { method: "POST", path: "/schedules", handler: postSchedule, scope: "admin" },

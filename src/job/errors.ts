@@ -74,6 +74,16 @@ export class DeliveryNotFoundError extends QueueError {
   }
 }
 
+/** No queue has this name: it holds no job, and nothing is said of it. */
+export class QueueNotFoundError extends QueueError {
+  constructor(name: string) {
+    super(
+      "not-found",
+      `there is no queue ${JSON.stringify(name.slice(0, 80))}: it holds no jobs and has no limits`,
+    );
+  }
+}
+
 /** The request contradicts what is stored: an id in use, a state that does not allow it. */
 export class ConflictError extends QueueError {
   constructor(message: string) {

@@ -40,15 +40,23 @@ const FIELDS = {
 
 export type LimitField = keyof typeof FIELDS;
 
+/** How the caller calls things, for messages. */
+export interface LimitWords {
+  readonly label: (field: LimitField) => string;
+  /** The word for "no limit". */
+  readonly none: string;
+}
+
+const JSON_WORDS: LimitWords = { label: (field) => field, none: "null" };
+
 /**
  * The change that the input describes: an object with some of the fields, null for "no limit".
- * `label` says how the caller calls a field.
  *
  * @throws {InvalidInputError} with every problem.
  */
 export function parseLimits(
   input: unknown,
-  label: (field: LimitField) => string = (field) => field,
+  { label, none }: LimitWords = JSON_WORDS,
 ): LimitsChange {
   const fields = Object.keys(FIELDS).join(", ");
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
@@ -65,7 +73,7 @@ export function parseLimits(
       continue;
     }
     const { name, parse } = FIELDS[key as LimitField];
-    const parsed: Parsed<unknown> = value === null ? { value: null } : parse(value);
+    const parsed: Parsed<unknown> = value === null ? { value: null } : parse(value, none);
     if ("value" in parsed) change[name] = parsed.value as never;
     else {
       const detail = `${label(key as LimitField)}: ${parsed.problem}`;
@@ -106,23 +114,23 @@ export function assertQueueName(name: string): void {
   throw new InvalidInputError([{ detail, pointer: "" }]);
 }
 
-function parseCount(value: unknown): Parsed<number> {
+function parseCount(value: unknown, none: string): Parsed<number> {
   if (isCount(value)) return { value };
   return {
-    problem: `expected a whole number from 1 to ${MOST_JOBS}, or none, got ${describe(value)}`,
+    problem: `expected a whole number from 1 to ${MOST_JOBS}, or ${none}, got ${describe(value)}`,
   };
 }
 
-function parseRate(value: unknown): Parsed<RateLimit> {
+function parseRate(value: unknown, none: string): Parsed<RateLimit> {
   if (typeof value === "string") {
     const rate = parseRateText(value);
     return rate === null
-      ? { problem: `expected ${RATE_EXPECTED}, or none, got ${describe(value)}` }
+      ? { problem: `expected ${RATE_EXPECTED}, or ${none}, got ${describe(value)}` }
       : { value: rate };
   }
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   if (!isObject) {
-    return { problem: `expected {"limit": N, "period": "1m"}, or none, got ${describe(value)}` };
+    return { problem: `expected {"limit": N, "period": "1m"}, or ${none}, got ${describe(value)}` };
   }
   const { limit, period, ...others } = value as Record<string, unknown>;
   const wrong: string[] = [];

@@ -9,7 +9,7 @@ const SCOPE_TABLE = {
   submit: { doc: "add jobs, but no commands", includes: [] },
   // Who may delete a job may see it; adding work stays a right of its own.
   admin: {
-    doc: "cancel, requeue and delete jobs, see the audit log, and read",
+    doc: "cancel, requeue and delete jobs, pause and limit queues, see the audit log, and read",
     includes: ["read"],
   },
   // Of no use alone: a command job is added with `submit`, on a server with --allow-commands.

@@ -220,7 +220,11 @@ export function statsView(stats: Stats, workers: readonly WorkerStatus[], nowMs:
   return {
     jobs: countsView(stats.counts),
     total: STATES.reduce((sum, state) => sum + stats.counts[state], 0),
-    queues: stats.queues.map(({ queue, counts }) => ({ queue, jobs: countsView(counts) })),
+    queues: stats.queues.map(({ queue, counts, rules }) => ({
+      queue,
+      jobs: countsView(counts),
+      paused: rules.pausedAtMs !== null,
+    })),
     throughput: {
       last_minute: throughputView(stats.lastMinute),
       last_hour: throughputView(stats.lastHour),

@@ -208,10 +208,11 @@ Deno.test("a worker that holds a job is busy, whatever it last said", () => {
 
 Deno.test("statsView() has counts by state and queue, throughput, oldest ready job, workers", () => {
   const counts = Object.fromEntries(STATES.map((state, index) => [state, index])) as StateCounts;
+  const rules = { pausedAtMs: T0, maxRunning: 2, rate: null, keyMaxRunning: null };
   const throughput = { added: 1, completed: 2, failedAttempts: 3, dead: 4, cancelled: 5 };
   const stats: Stats = {
     counts,
-    queues: [{ queue: "mail", counts }],
+    queues: [{ queue: "mail", counts, rules, oldestReadyAtMs: 1_000 }],
     lastMinute: throughput,
     lastHour: { ...throughput, added: 60 },
     oldestReadyAtMs: T0,
@@ -220,7 +221,7 @@ Deno.test("statsView() has counts by state and queue, throughput, oldest ready j
   assert.deepEqual(statsView(stats, [worker], T0 + 3_000), {
     jobs: counts,
     total: 21,
-    queues: [{ queue: "mail", jobs: counts }],
+    queues: [{ queue: "mail", jobs: counts, paused: true }],
     throughput: { last_minute: shown, last_hour: { ...shown, added: 60 } },
     oldest_ready: { run_at: "2026-01-02T03:04:05.678Z", waiting_ms: 3_000 },
     workers: [workerView(worker)],

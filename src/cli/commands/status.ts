@@ -23,7 +23,10 @@ export function run(invocation: Invocation): Promise<number> {
       out.json(statsView(stats, workers, nowMs));
       return EXIT.done;
     }
-    const queues = stats.queues.map(({ queue, counts }) => [queue, ...numbers(counts, out)]);
+    const queues = stats.queues.map(({ queue, counts, rules }) => [
+      rules.pausedAtMs === null ? queue : `${queue} ${out.colors.yellow("(paused)")}`,
+      ...numbers(counts, out),
+    ]);
     out.table(COLUMNS, [...queues, [out.colors.bold("all"), ...numbers(stats.counts, out)]]);
     out.line();
     out.facts([

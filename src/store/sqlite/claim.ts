@@ -13,9 +13,9 @@ import { fromStates, targetState } from "../guard.ts";
 import type { Claim, ClaimRequest } from "../store.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
-import { JobStream, merge } from "./job_stream.ts";
+import { JobStream, merge, type Rows } from "./job_stream.ts";
 import { type DueKey, OF_KEY, prepareKeys } from "./keys.ts";
-import { IN_LANE, type Lanes, type Level } from "./lanes.ts";
+import { IN_LANE, type Lanes, type Level, rankOf } from "./lanes.ts";
 import { type CountedRules, prepareLimits } from "./limits.ts";
 import { type PackedJob, Packing } from "./packing.ts";
 import { optionsFromText } from "./rows.ts";
@@ -64,20 +64,19 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
   let lastQueue = "";
   let isLastChunked = false;
 
-  /** Due jobs of a queue, in the order of the contract, as many as its rules allow now. */
-  function* dueJobs(source: Source, search: Search): Generator<Row> {
-    for (const level of lanes.levels(source.queue)) {
+  /** A queue's due jobs, priority by priority, in the order of the contract. */
+  function* dueJobs(source: Source, search: Search): Generator<Rows> {
+    const { queue } = source;
+    for (const level of lanes.levels(queue)) {
+      const { priority } = level;
       const plainKinds = search.wanted(level.plainKinds);
       const keyedKinds = search.wanted(level.keyedKinds);
-      const rows = keyedKinds.length > 0
-        ? fairJobs(source, { ...level, plainKinds, keyedKinds }, search)
-        : plainJobs(source.queue, level.priority, plainKinds, search);
-      for (const row of rows) {
-        if (source.isUsedUp) return;
-        yield row;
+      if (keyedKinds.length === 0) {
+        yield plainJobs(queue, priority, plainKinds, search);
+      } else {
+        const rows = fairJobs(source, { ...level, plainKinds, keyedKinds }, search);
+        yield { next: () => rows.next().value ?? undefined };
       }
-      const { queue } = source;
-      const { priority } = level;
       for (const kind of plainKinds) {
         search.expect(lanes.nextRunAt({ queue, isKeyed: false, priority, kind }, search.nowMs));
       }
@@ -89,10 +88,10 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
 
   /** Jobs without a key, of one priority. */
   function plainJobs(queue: string, priority: number, kinds: readonly string[], search: Search) {
+    const rank = rankOf({ priority, isKeyed: false });
     return merge(kinds.map((kind) =>
       new JobStream(
-        (runAt, seq, limit) =>
-          selectDue.all(queue, 1, priority, kind, search.nowMs, runAt, seq, limit),
+        (runAt, seq, limit) => selectDue.all(queue, rank, kind, search.nowMs, runAt, seq, limit),
         // Where jobs were large, a free worker takes one: reading a page of them would be waste.
         () => isLastChunked ? PAGE : search.freeSlots,
       )
@@ -109,7 +108,7 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
       search.isHeldBack = true;
       return true;
     };
-    const rowsOf = ({ key, kinds }: DueKey): Generator<Row> =>
+    const rowsOf = ({ key, kinds }: DueKey): Rows =>
       key === null ? plainJobs(queue, priority, kinds, search) : merge(kinds.map((kind) => {
         let pages = 0;
         return new JobStream(
@@ -119,12 +118,12 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
         );
       }));
     // The first round finds the keys; the others go through those that had a job in it.
-    const found: { key: string | null; rows: Generator<Row> }[] = [];
+    const found: { key: string | null; rows: Rows }[] = [];
     for (const due of keys.inTurn({ queue, priority, kinds, nowMs }, plainKinds, steps)) {
       if (due.kinds.length === 0 || held(due.key)) continue;
       const rows = rowsOf(due);
-      const { value: row } = rows.next();
-      if (!row) continue;
+      const row = rows.next();
+      if (row === undefined) continue;
       source.turn = { priority, key: due.key };
       yield row;
       found.push({ key: due.key, rows });
@@ -133,8 +132,8 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
       const more: typeof found = [];
       for (const { key, rows } of left) {
         if (held(key)) continue;
-        const { value: row } = rows.next();
-        if (!row) continue;
+        const row = rows.next();
+        if (row === undefined) continue;
         source.turn = { priority, key };
         yield row;
         more.push({ key, rows });
@@ -192,15 +191,15 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
 
     /** In turn: from each queue a slot's worth, until the slots or the jobs are used up. */
     function takeFrom(all: readonly Source[]): void {
-      const sources = all.map((source) => ({ source, rows: dueJobs(source, search) }));
+      const sources = all.map((source) => ({ source, levels: dueJobs(source, search) }));
       while (sources.length > 0 && !isMoreDue) {
         for (let index = 0; index < sources.length && !isMoreDue; index++) {
-          const { source, rows } = sources[index]!;
+          const { source, levels } = sources[index]!;
           const { queue } = source;
           const slotsBefore = packing.slotsBegun;
           while (true) {
-            const { value: row, done } = rows.next();
-            if (done) {
+            const row = source.next(levels);
+            if (row === undefined) {
               sources.splice(index--, 1);
               break;
             }
@@ -215,9 +214,8 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
             lastQueue = queue;
             search.freeSlots = packing.slotsFree;
             source.took();
-            if (source.turn !== null) {
-              keys.hadTurn(queue, source.turn.priority, source.turn.key);
-            }
+            const { turn } = source;
+            if (turn !== null) keys.hadTurn(queue, turn.priority, turn.key);
             if (sources.length > 1 && packing.slotsBegun > slotsBefore && packing.isSlotFull) break;
           }
         }
@@ -326,6 +324,8 @@ class Source {
   taken = 0;
   /** Whose job was found last, where keys take turns. */
   turn: { readonly priority: number; readonly key: string | null } | null = null;
+  /** Of the priority that is looked at. */
+  #rows: Rows | undefined;
   readonly #most: number;
   readonly #running: Map<string, number> | null;
 
@@ -338,8 +338,16 @@ class Source {
     this.#running = allowance?.running ?? null;
   }
 
-  get isUsedUp(): boolean {
-    return this.taken >= this.#most;
+  /** The next job, from the priorities that are left; undefined: no other may start now. */
+  next(levels: Generator<Rows>): Row | undefined {
+    if (this.taken >= this.#most) return undefined;
+    while (true) {
+      const row = this.#rows?.next();
+      if (row !== undefined) return row;
+      const { value, done } = levels.next();
+      if (done) return undefined;
+      this.#rows = value;
+    }
   }
 
   /** Whether one more job of the key may run. */

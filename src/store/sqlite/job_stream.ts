@@ -4,10 +4,15 @@
  */
 import type { Row } from "./connection.ts";
 
+/** Rows one after the other; undefined when there are no more. */
+export interface Rows {
+  next(): Row | undefined;
+}
+
 /** A page of rows after this position. */
 export type ReadPage = (runAt: number, seq: number, limit: number) => Row[];
 
-export class JobStream {
+export class JobStream implements Rows {
   readonly #read: ReadPage;
   readonly #pageSize: () => number;
   #rows: readonly Row[] = [];
@@ -21,14 +26,15 @@ export class JobStream {
     this.#pageSize = pageSize;
   }
 
-  /** The next row, which stays the next one until it is taken. */
+  /** The next row, which stays the next one. */
   peek(): Row | undefined {
     if (this.#index === this.#rows.length && !this.#isLastPage) this.#turn();
     return this.#rows[this.#index];
   }
 
-  take(): void {
-    this.#index++;
+  next(): Row | undefined {
+    if (this.#index === this.#rows.length && !this.#isLastPage) this.#turn();
+    return this.#index < this.#rows.length ? this.#rows[this.#index++] : undefined;
   }
 
   #turn(): void {
@@ -44,26 +50,18 @@ export class JobStream {
 }
 
 /** The rows of all streams, by due time and then insertion. */
-export function* merge(streams: readonly JobStream[]): Generator<Row> {
-  if (streams.length === 1) {
-    const stream = streams[0]!;
-    for (let row = stream.peek(); row !== undefined; row = stream.peek()) {
-      stream.take();
-      yield row;
-    }
-    return;
-  }
-  while (true) {
-    let least: JobStream | undefined;
-    for (const stream of streams) {
-      if (stream.peek() === undefined) continue;
-      if (least === undefined || isBefore(stream.peek()!, least.peek()!)) least = stream;
-    }
-    if (least === undefined) return;
-    const row = least.peek()!;
-    least.take();
-    yield row;
-  }
+export function merge(streams: readonly JobStream[]): Rows {
+  if (streams.length === 1) return streams[0]!;
+  return {
+    next() {
+      let least: JobStream | undefined;
+      for (const stream of streams) {
+        if (stream.peek() === undefined) continue;
+        if (least === undefined || isBefore(stream.peek()!, least.peek()!)) least = stream;
+      }
+      return least?.next();
+    },
+  };
 }
 
 function isBefore(one: Row, other: Row): boolean {

@@ -5,7 +5,7 @@
  */
 import { LEASED, RUNNABLE } from "../guard.ts";
 import type { Connection } from "./connection.ts";
-import { IN_LANE } from "./lanes.ts";
+import { IN_LANE, rankOf } from "./lanes.ts";
 
 /** A key, with the kinds of its due jobs. Null: the jobs that have no key, together. */
 export interface DueKey {
@@ -47,10 +47,10 @@ const FROM_KEYED = `FROM jobs INDEXED BY jobs_keyed WHERE ${RUNNABLE} AND flow_k
 export const OF_KEY = `${FROM_KEYED} AND flow_key = ? AND kind = ?`;
 
 export function prepareKeys(connection: Connection) {
-  // Index range jobs_leased_keyed: the jobs of one queue that run now.
+  // Scans jobs_leased, which holds only what runs now. An index of its own would cost every job.
   const running = connection.prepare(
-    "SELECT flow_key, count(*) AS jobs FROM jobs INDEXED BY jobs_leased_keyed " +
-      `WHERE ${LEASED} AND flow_key IS NOT NULL AND queue = ? GROUP BY flow_key`,
+    `SELECT flow_key FROM jobs INDEXED BY jobs_leased WHERE ${LEASED} AND queue = ? ` +
+      "AND flow_key IS NOT NULL",
   );
   const areMany = connection.prepare(`SELECT 1 ${IN_LANE} AND run_at <= ? LIMIT 1 OFFSET ${FEW}`);
   // Range scan of jobs_runnable: few rows.
@@ -73,12 +73,13 @@ export function prepareKeys(connection: Connection) {
 
   /** The keys of at most {@link FEW} due jobs; null when more are due. */
   function keysOfFew({ queue, priority, kinds, nowMs }: KeyedLevel): Map<string, string[]> | null {
+    const rank = rankOf({ priority, isKeyed: true });
     for (const kind of kinds) {
-      if (areMany.get(queue, 0, priority, kind, nowMs) !== undefined) return null;
+      if (areMany.get(queue, rank, kind, nowMs) !== undefined) return null;
     }
     const found = new Map<string, string[]>();
     for (const kind of kinds) {
-      for (const row of fewKeys.all(queue, 0, priority, kind, nowMs)) {
+      for (const row of fewKeys.all(queue, rank, kind, nowMs)) {
         const key = row["flow_key"] as string;
         const ofKey = found.get(key);
         if (ofKey === undefined) found.set(key, [kind]);
@@ -158,8 +159,14 @@ export function prepareKeys(connection: Connection) {
     hadTurn,
 
     /** How many jobs of each key are under a lease; keys with none are missing. */
-    running: (queue: string): Map<string, number> =>
-      new Map(running.all(queue).map((row) => [row["flow_key"] as string, row["jobs"] as number])),
+    running(queue: string): Map<string, number> {
+      const jobs = new Map<string, number>();
+      for (const row of running.all(queue)) {
+        const key = row["flow_key"] as string;
+        jobs.set(key, (jobs.get(key) ?? 0) + 1);
+      }
+      return jobs;
+    },
   };
 }
 

@@ -24,32 +24,34 @@ export interface Lane {
 
 const FROM = "FROM jobs INDEXED BY jobs_runnable WHERE " + RUNNABLE;
 
-/** The index's second column. A parameter 1 or 0. */
-const OF_QUEUE = `${FROM} AND queue = ? AND (flow_key IS NULL) = ?`;
+/** Priority and whether there is a key, as the index has it: a rank, odd for jobs without a key. */
+const RANK = "(priority * 2 + (flow_key IS NULL))";
 
-const OF_LANE = `${OF_QUEUE} AND priority = ? AND kind = ?`;
+/** The parameter for {@link IN_LANE}. */
+export function rankOf({ priority, isKeyed }: { priority: number; isKeyed: boolean }): number {
+  return priority * 2 + (isKeyed ? 0 : 1);
+}
 
-/** The `FROM` and `WHERE` of one lane, with the parameters queue, 1 (no key) or 0, priority, kind. */
-export const IN_LANE = OF_LANE;
+/** The `FROM` and `WHERE` of one lane, with the parameters queue, rank, kind. */
+export const IN_LANE = `${FROM} AND queue = ? AND ${RANK} = ? AND kind = ?`;
 
 export function prepareLanes(connection: Connection) {
   const nextQueue = connection.prepare(
     `SELECT queue ${FROM} AND queue > ? ORDER BY queue LIMIT 1`,
   );
   const firstLane = connection.prepare(
-    `SELECT priority, kind ${OF_QUEUE} ORDER BY priority DESC, kind LIMIT 1`,
+    `SELECT ${RANK} AS rank, kind ${FROM} AND queue = ? ORDER BY ${RANK} DESC, kind LIMIT 1`,
   );
   const nextLane = connection.prepare(
-    `SELECT priority, kind ${OF_QUEUE} AND priority < ? ORDER BY priority DESC, kind LIMIT 1`,
+    `SELECT ${RANK} AS rank, kind ${FROM} AND queue = ? AND ${RANK} < ? ` +
+      `ORDER BY ${RANK} DESC, kind LIMIT 1`,
   );
   const nextKind = connection.prepare(
-    `SELECT kind ${OF_QUEUE} AND priority = ? AND kind > ? ORDER BY kind LIMIT 1`,
+    `SELECT kind ${FROM} AND queue = ? AND ${RANK} = ? AND kind > ? ORDER BY kind LIMIT 1`,
   );
-  const firstRunAt = connection.prepare(
-    `SELECT run_at ${OF_LANE} ORDER BY run_at LIMIT 1`,
-  );
+  const firstRunAt = connection.prepare(`SELECT run_at ${IN_LANE} ORDER BY run_at LIMIT 1`);
   const nextRunAt = connection.prepare(
-    `SELECT run_at ${OF_LANE} AND run_at > ? ORDER BY run_at LIMIT 1`,
+    `SELECT run_at ${IN_LANE} AND run_at > ? ORDER BY run_at LIMIT 1`,
   );
 
   /** Every queue that holds runnable jobs, once, those after the given name first. */
@@ -68,41 +70,37 @@ export function prepareLanes(connection: Connection) {
     }
   }
 
-  /** Priorities, highest first, each with its kinds. */
-  function* half(queue: string, isPlain: 1 | 0): Generator<{ priority: number; kinds: string[] }> {
-    let row = firstLane.get(queue, isPlain);
-    while (row !== undefined) {
-      const { priority, kind } = row as { priority: number; kind: string };
-      const kinds = [kind];
-      for (
-        let more = nextKind.get(queue, isPlain, priority, kind);
-        more !== undefined;
-        more = nextKind.get(queue, isPlain, priority, kinds.at(-1)!)
-      ) kinds.push(more["kind"] as string);
-      yield { priority, kinds };
-      row = nextLane.get(queue, isPlain, priority);
+  function kindsOf(queue: string, rank: number, first: string): string[] {
+    const kinds = [first];
+    while (true) {
+      const row = nextKind.get(queue, rank, kinds.at(-1)!);
+      if (row === undefined) return kinds;
+      kinds.push(row["kind"] as string);
     }
   }
 
   /** The priorities of a queue's runnable jobs, highest first, each with what waits there. */
   function* levels(queue: string): Generator<Level> {
-    const plain = half(queue, 1);
-    const keyed = half(queue, 0);
-    let one = plain.next().value;
-    let other = keyed.next().value;
-    while (one || other) {
-      const priority = Math.max(one ? one.priority : -Infinity, other ? other.priority : -Infinity);
-      const plainKinds = one?.priority === priority ? one.kinds : [];
-      const keyedKinds = other?.priority === priority ? other.kinds : [];
-      yield { priority, plainKinds, keyedKinds };
-      if (plainKinds.length > 0) one = plain.next().value;
-      if (keyedKinds.length > 0) other = keyed.next().value;
+    let row = firstLane.get(queue);
+    while (row !== undefined) {
+      const rank = row["rank"] as number;
+      const isKeyed = rank % 2 === 0;
+      const priority = Math.floor(rank / 2);
+      const kinds = kindsOf(queue, rank, row["kind"] as string);
+      row = nextLane.get(queue, rank);
+      if (!isKeyed && row?.["rank"] === rank - 1) {
+        // The keyed jobs of the same priority come next.
+        const keyedKinds = kindsOf(queue, rank - 1, row["kind"] as string);
+        row = nextLane.get(queue, rank - 1);
+        yield { priority, plainKinds: kinds, keyedKinds };
+      } else {
+        yield { priority, plainKinds: isKeyed ? [] : kinds, keyedKinds: isKeyed ? kinds : [] };
+      }
     }
   }
 
   const runAt = (statement: Statement, lane: Lane, ...more: number[]): number | null => {
-    const { queue, isKeyed, priority, kind } = lane;
-    const row = statement.get(queue, isKeyed ? 0 : 1, priority, kind, ...more);
+    const row = statement.get(lane.queue, rankOf(lane), lane.kind, ...more);
     // What waits for other jobs is not due at any time.
     return row === undefined || row["run_at"] === HELD_MS ? null : row["run_at"] as number;
   };
