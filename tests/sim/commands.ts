@@ -8,9 +8,11 @@ import fc from "fast-check";
 import type { AttemptEnd } from "../../src/job/outcome.ts";
 import { isLeased } from "../../src/job/state.ts";
 import type { JobStore } from "../../src/store/store.ts";
-import { newJob } from "../helpers/jobs.ts";
+import { AFTER_CONDITIONS, ON_CONFLICT } from "../../src/job/job.ts";
+import { newExtras, newJob } from "../helpers/jobs.ts";
 import { listAll } from "../store/conformance/harness.ts";
 import { BACKOFF, LEASE_MS, type Model, type ModelJob, type ModelLease } from "./model.ts";
+import { addRelated, requeueable } from "./relations.ts";
 
 /** Two connections to one database, as two processes have them. */
 export type Stores = readonly [JobStore, JobStore];
@@ -83,6 +85,44 @@ const addingAgain = number.map((index) =>
     assert.deepEqual(answer, { duplicates: [id] });
   }, hasJobs)
 );
+
+const KEYS = ["key-a", "key-b"] as const;
+
+/** Jobs that have to do with each other and with those that there are. */
+const relating = fc.record({
+  unique: fc.option(fc.constantFrom(...KEYS), { freq: 1 }),
+  onConflict: fc.constantFrom(...ON_CONFLICT),
+  after: fc.array(number, { minLength: 0, maxLength: 2 }),
+  on: fc.constantFrom(...AFTER_CONDITIONS),
+  delayMs: fc.constantFrom(0, 0, 4_000),
+  maxRetries: fc.integer({ min: 0, max: 1 }),
+  /** Whether a second job is added with it, which waits for it and is named first. */
+  isAwaited: fc.boolean(),
+  isAnyMissing: fc.integer({ min: 0, max: 9 }).map((chance) => chance === 0),
+}).map(({ unique, onConflict, after, on, delayMs, maxRetries, isAwaited, isAnyMissing }) => {
+  const name = JSON.stringify({ unique, onConflict, after, on, delayMs, isAwaited, isAnyMissing });
+  return event(`add related ${name}`, async (model, [store]) => {
+    const id = `job-${model.added}`;
+    const known = model.jobs.size === 0 ? [] : after.map((index) => jobBy(model, index).id);
+    const ids = [...new Set([...known, ...(isAnyMissing ? ["nobody"] : [])])];
+    const runAtMs = model.nowMs + delayMs;
+    const first = newJob({
+      ...{ id, runAtMs, maxRetries },
+      extras: newExtras({
+        options: unique === null ? null : { uniqueKey: unique },
+        unique: unique === null ? null : { key: unique, onConflict },
+        after: ids.length === 0 ? null : { ids, on },
+      }),
+    });
+    const second = newJob({
+      ...{ id: `${id}-after`, runAtMs: model.nowMs, maxRetries },
+      extras: newExtras({ after: { ids: [id], on } }),
+    });
+    const jobs = isAwaited ? [second, first] : [first];
+    const { nowMs } = model;
+    assert.deepEqual(await store.add(jobs, nowMs), addRelated(model, jobs));
+  });
+});
 
 const claiming = fc.tuple(holder, fc.nat(4), fc.constantFrom(1, 3)).map(([by, free, chunk]) =>
   event(`claim by ${by} for ${free} in chunks of ${chunk}`, async (model, stores) => {
@@ -205,16 +245,17 @@ const bulk = fc.tuple(fc.constantFrom("requeueDead", "purgeDead"), fc.integer({ 
       event(`${verb} at most ${limit}`, async (model, [store]) => {
         const dead = model.inState("dead").sort((one, other) => one.order - other.order);
         const isRequeue = verb === "requeueDead";
+        const possible = isRequeue ? requeueable(model) : dead.length;
         const done = isRequeue
           ? await store.requeueDead(model.nowMs, limit)
           : await store.purgeDead(limit);
-        assert.equal(done, Math.min(limit, dead.length));
+        assert.equal(done, Math.min(limit, possible));
         // Which ones is the store's choice where there are more.
         const left = new Set(
           (await store.list({ states: ["dead"], limit: 100 })).jobs.map(({ id }) => id),
         );
         for (const job of dead.filter(({ id }) => !left.has(id))) {
-          if (isRequeue) model.requeue(job);
+          if (isRequeue) assert.equal(model.requeue(job), "changed");
           else model.remove(job);
         }
       }),
@@ -231,7 +272,18 @@ const ticking = fc.constantFrom(1, 500, 2_000, 6_000, LEASE_MS).map((ms) =>
 export function histories(maxCommands: number) {
   return fc.commands<Model, Stores, false>(
     [
-      ...[adding, addingAgain, claiming, claiming, beginning, settling, settling, renewing],
+      ...[
+        adding,
+        addingAgain,
+        relating,
+        relating,
+        claiming,
+        claiming,
+        beginning,
+        settling,
+        settling,
+        renewing,
+      ],
       ...[reaping, changing, bulk, ticking, ticking],
     ] as fc.Arbitrary<Event>[],
     { maxCommands, size: "max" },
@@ -276,6 +328,13 @@ export async function compareAtTheEnd(model: Model, stores: Stores): Promise<voi
     assert.deepEqual(
       attempts.map(({ token, attempt, outcome }) => ({ token, attempt, outcome })),
       model.jobs.get(id)!.history,
+    );
+    const dependencies = await stores[1].dependencies(seq);
+    const { after } = model.jobs.get(id)!;
+    assert.deepEqual(
+      dependencies.map((one) => [one.id, one.condition, one.isMet]),
+      after.toSorted((one, other) => one.on.order - other.on.order)
+        .map(({ on, condition, fate }) => [on.id, condition, fate === "met"]),
     );
   }
 }

@@ -4,10 +4,11 @@
  * state never changes but by {@link Model.apply}.
  */
 import assert from "node:assert/strict";
-import type { LeasedJob, NewJob } from "../../src/job/job.ts";
+import { HELD_MS, type LeasedJob, type NewJob } from "../../src/job/job.ts";
 import { type AttemptEnd, decideOutcome, reapedDueAtMs } from "../../src/job/outcome.ts";
 import {
   isAllowed,
+  isFinished,
   isLeased,
   type JobEvent,
   type JobState,
@@ -16,6 +17,7 @@ import {
 } from "../../src/job/state.ts";
 import type { StateCounts } from "../../src/store/store.ts";
 import { T0 } from "../helpers/jobs.ts";
+import { ended, holderOf, type ModelDependency, waitAgain } from "./relations.ts";
 
 export const LEASE_MS = 10_000;
 export const BACKOFF = { base: 2, capMs: 5_000 };
@@ -38,6 +40,10 @@ export interface ModelJob {
   readonly history: { token: number; attempt: number; outcome: "failed" | "cancelled" }[];
   /** Failures since the job was added or requeued. */
   failures: number;
+  /** At most one live job has it. */
+  uniqueKey: string | null;
+  /** The jobs that it waits for, or has waited for. */
+  readonly after: ModelDependency[];
 }
 
 /** A lease that was handed out at some time, held or lost. */
@@ -61,14 +67,16 @@ export class Model {
     this.#walked = walked;
   }
 
-  add({ id, queue, priority, maxRetries, runAtMs }: NewJob): void {
+  add({ id, queue, priority, maxRetries, runAtMs }: NewJob): ModelJob {
     const order = this.added++;
     const job: ModelJob = {
       ...{ id, order, queue, priority, maxRetries, runAtMs },
       ...{ state: "pending", attempts: 0, token: 0, holder: null, leaseExpiresAtMs: 0 },
       ...{ isCancelRequested: false, history: [], failures: 0 },
+      ...{ uniqueKey: null, after: [] },
     };
     this.jobs.set(id, job);
+    return job;
   }
 
   /** The one place where a state changes. */
@@ -96,6 +104,7 @@ export class Model {
   nextDueAtMs(): number | null {
     const waiting = [...this.jobs.values()]
       .filter((job) => isAllowed("claim", job.state) && job.runAtMs > this.nowMs)
+      .filter((job) => job.runAtMs !== HELD_MS)
       .map((job) => job.runAtMs);
     return waiting.length === 0 ? null : Math.min(...waiting);
   }
@@ -129,6 +138,7 @@ export class Model {
     this.apply(event, job);
     if (event === "fail" || event === "bury") this.#countFailure(job);
     if (event === "abort") this.#remember(job, "cancelled", job.attempts + 1);
+    if (isFinished(job.state)) ended(this, job);
     if (!isUnwanted && "dueAtMs" in outcome) job.runAtMs = outcome.dueAtMs;
   }
 
@@ -143,8 +153,10 @@ export class Model {
   reap(job: ModelJob): void {
     const { attempts, leaseExpiresAtMs } = job;
     this.#countFailure(job);
-    if (job.isCancelRequested) return this.apply("reapCancelled", job);
-    if (job.attempts > job.maxRetries) return this.apply("reapDead", job);
+    if (job.isCancelRequested || job.attempts > job.maxRetries) {
+      this.apply(job.isCancelRequested ? "reapCancelled" : "reapDead", job);
+      return ended(this, job);
+    }
     this.apply("reap", job);
     const times = { nowMs: this.nowMs, leaseMs: LEASE_MS, backoff: BACKOFF };
     job.runAtMs = reapedDueAtMs({ attempts, leaseExpiresAtMs }, times);
@@ -153,6 +165,7 @@ export class Model {
   cancel(job: ModelJob): "changed" | "requested" | "refused" {
     if (isAllowed("cancel", job.state)) {
       this.apply("cancel", job);
+      ended(this, job);
       return "changed";
     }
     if (!isAllowed("abort", job.state)) return "refused";
@@ -162,16 +175,19 @@ export class Model {
 
   requeue(job: ModelJob): "changed" | "refused" {
     if (!isAllowed("requeue", job.state)) return "refused";
+    if (job.uniqueKey !== null && holderOf(this, job.uniqueKey) !== undefined) return "refused";
     this.apply("requeue", job);
     job.attempts = 0;
     job.failures = 0;
     job.runAtMs = this.nowMs;
     job.isCancelRequested = false;
+    waitAgain(this, job);
     return "changed";
   }
 
   remove(job: ModelJob): "changed" | "refused" {
     if (isLeased(job.state)) return "refused";
+    if (!isFinished(job.state)) ended(this, job, true);
     this.jobs.delete(job.id);
     this.removed++;
     return "changed";

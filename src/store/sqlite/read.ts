@@ -113,7 +113,7 @@ export function prepareRead(connection: Connection) {
       dependencies.all(seq).map((row) => ({
         id: row["on_id"] as string,
         condition: row["condition"] as AfterCondition,
-        isMet: row["is_met"] !== 0,
+        isMet: row["is_met"] === 1,
         runAtMs: row["run_at"] as number,
       })),
 
