@@ -19,10 +19,13 @@ import { listPromises } from "./conformance/list.ts";
 import { payloadPromises } from "./conformance/payload.ts";
 import { reapPromises } from "./conformance/reap.ts";
 import { schedulePromises } from "./conformance/schedules.ts";
+import { relationPromises } from "./conformance/relations.ts";
+import { requestPromises } from "./conformance/requests.ts";
 import { sessionPromises } from "./conformance/session.ts";
 import { settlePromises } from "./conformance/settle.ts";
 import { statsPromises } from "./conformance/stats.ts";
 import { tokenPromises } from "./conformance/tokens.ts";
+import { uniquePromises } from "./conformance/unique.ts";
 
 /** Registers the whole suite under the backend's name. */
 export function storeConformance(name: string, openFresh: OpenFresh): void {
@@ -50,6 +53,9 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   depthPromises(suite);
   tokenPromises(suite);
   auditPromises(suite);
+  relationPromises(suite);
+  uniquePromises(suite);
+  requestPromises(suite);
   limitPromises(suite);
   filePromises(suite);
   handlerPromises(suite);

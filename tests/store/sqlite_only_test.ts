@@ -17,9 +17,9 @@ import { Journal } from "../../src/store/sqlite/journal.ts";
 import { TransactionCounts } from "../../src/store/sqlite/transaction_counts.ts";
 import { ChangeWatch } from "../../src/store/sqlite/watch.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { newJob, newJobs, T0, withKey } from "../helpers/jobs.ts";
+import { newExtras, newJob, newJobs, T0, withKey } from "../helpers/jobs.ts";
 import { tempStore } from "../helpers/temp_store.ts";
-import { claimJobs, claimOne, LEASE_MS, listAll, settleOne } from "./conformance/harness.ts";
+import { claimJobs, claimOne, LEASE_MS, listAll, reap, settleOne } from "./conformance/harness.ts";
 
 function open(path: string, options: Partial<OpenOptions> = {}) {
   return openStore({
@@ -517,4 +517,23 @@ Deno.test("watch() hears of others in the middle of own commits, and when they h
   const before = changes;
   await other.add([newJob()], T0);
   await eventually(() => changes > before, { what: "the other's commit is heard afterwards" });
+});
+
+Deno.test("sqlite: what a process that died had yet to tell of the end of a job, the next reap tells", async () => {
+  await using temp = await tempStore();
+  const { store } = temp;
+  const after = { ids: ["a"], on: "success" } as const;
+  const waiting = ["b", "c", "d"].map((id) => newJob({ id, extras: newExtras({ after }) }));
+  await store.add([newJob({ id: "a" }), ...waiting], T0);
+  const seqOf = async (id: string) => (await store.find(id))!.seq;
+  const [ended, told] = [await seqOf("a"), await seqOf("b")];
+  inspect(temp.path, (database) => {
+    database.exec(`UPDATE jobs SET state = 'cancelled' WHERE seq IN (${ended}, ${told})`);
+    database.exec("UPDATE counts SET jobs = 2 WHERE state = 'pending'");
+    database.exec(`INSERT INTO endings VALUES (${ended}, 'cancelled', ${T0}, ${told})`);
+  });
+  await reap(store);
+  assert.equal((await store.find("c"))!.state, "cancelled");
+  assert.equal((await store.find("d"))!.lastError!.code, "dependency");
+  assert.equal(inspect(temp.path, (db) => db.prepare("SELECT * FROM endings").all().length), 0);
 });

@@ -54,6 +54,9 @@ const CHECKPOINT_PAGES = 4_000;
  */
 const PROBE_BYTES = 64 * 1024;
 
+/** How long the end of a store goes on telling jobs of the end of others. */
+const CLOSING_MS = 500;
+
 export async function openSqliteStore(options: OpenOptions): Promise<JobStore> {
   const { db: path } = options;
   createFile(path);
@@ -140,11 +143,15 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
   const changes = new ChangeWatch(connection, path);
   writer.onCommit = () => changes.ownCommit();
   writer.onWake = () => changes.tell();
-  // Should it fail, the next reap goes on.
-  writer.onUnfinished = () => void write((transaction) => ends.resume(transaction)).catch(() => {});
+  // Should it fail, or be too much for a process that ends, the next reap goes on.
+  writer.onUnfinished = () => {
+    if (closingSinceMs !== null && performance.now() - closingSinceMs > CLOSING_MS) return;
+    write((transaction) => ends.resume(transaction)).catch(() => {});
+  };
   const ownListeners = new Set<() => void>();
   writer.onTold = () => ownListeners.forEach((listener) => listener());
   let isClosed = false;
+  let closingSinceMs: number | null = null;
 
   const closed = () => Promise.reject(new StoreUnavailableError(`the database ${path} is closed`));
   const reading = <T>(work: () => T): Promise<T> => isClosed ? closed() : reader.read(work);
@@ -345,6 +352,7 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
 
     [Symbol.asyncDispose]() {
       if (!isClosed) {
+        closingSinceMs = performance.now();
         writer.flush();
         isClosed = true;
         reader.end();
