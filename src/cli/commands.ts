@@ -8,6 +8,7 @@ import { LIMITS } from "../job/job.ts";
 import { CATCH_UP, OVERLAP, SCHEDULE_LIMITS } from "../job/schedule.ts";
 import { SCOPES } from "../job/scope.ts";
 import { STATES } from "../job/state.ts";
+import { DELIVERY_STATES } from "../store/deliveries.ts";
 import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
 import { CWD_OPTION, JOB_OPTIONS, RELATION_OPTIONS } from "./job_options.ts";
 
@@ -38,6 +39,7 @@ const API: readonly SettingName[] = [
 ];
 const WORKING = SETTING_NAMES.filter((name) => !API.includes(name));
 
+const WEBHOOK: ArgumentSpec = { name: "id", doc: "The webhook's id, as webhook list shows it." };
 const ID: ArgumentSpec = { name: "id", doc: "The job's id." };
 const IDS: ArgumentSpec = { name: "id", doc: "The jobs' ids.", isMany: true };
 const SCHEDULE: ArgumentSpec = { name: "name", doc: "The schedule's name." };
@@ -495,6 +497,68 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/queue.ts"),
   },
   {
+    path: ["webhook", "list"],
+    summary: "Show the outcomes that are posted to a job's callback_url, newest first",
+    options: [
+      {
+        flags: "--state <state>",
+        doc: `Only those that are ${DELIVERY_STATES.join(", ")}.`,
+        choices: DELIVERY_STATES,
+      },
+      { flags: "--job <id>", doc: "Only those of this job." },
+      {
+        flags: "--limit <n>",
+        doc: `At most so many webhooks. Default: ${LIMITS.listPageDefault}.`,
+      },
+    ],
+    settings: STORE,
+    examples: [
+      ["webhook list", "the newest"],
+      ["webhook list --state failed", "what nobody took"],
+    ],
+    load: () => import("./commands/webhook.ts"),
+  },
+  {
+    path: ["webhook", "show"],
+    summary: "Show a webhook with what is sent",
+    arguments: [WEBHOOK],
+    settings: STORE,
+    examples: [["webhook show msg_01a2064d19e072a68602a463509e30d6", "with its last error"]],
+    load: () => import("./commands/webhook.ts"),
+  },
+  {
+    path: ["webhook", "replay"],
+    summary: "Send webhooks again, with a fresh set of attempts",
+    description: "Under the same webhook-id, so that receivers can tell a repetition. A running " +
+      "serve or worker sends them.",
+    arguments: [{ ...WEBHOOK, isMany: true }],
+    settings: STORE,
+    examples: [
+      ["webhook replay msg_01a2064d19e072a68602a463509e30d6", "this one"],
+      [
+        "webhook list --state failed --json | jq -r '.[].id' | xargs queuectl webhook replay",
+        "all that failed",
+      ],
+    ],
+    load: () => import("./commands/webhook.ts"),
+  },
+  {
+    path: ["webhook", "secret"],
+    summary: "Print the secret that signs webhooks",
+    description: "It is made when there is none, and kept in the database, unless " +
+      "webhook-secret-file names one. Receivers check signatures with it.",
+    options: [{
+      flags: "--rotate",
+      doc: "Make a new one; for 24 hours the old one signs too.",
+    }],
+    settings: [...STORE, "webhook-secret-file"],
+    examples: [
+      ["webhook secret", "for the receiver"],
+      ["webhook secret --rotate", "when it may have leaked"],
+    ],
+    load: () => import("./commands/webhook.ts"),
+  },
+  {
     path: ["token", "create"],
     summary: "Make a token for the API, and print its secret once",
     description: "The secret is not kept, only its hash: who loses it makes another. Scopes: " +
@@ -603,5 +667,6 @@ export const GROUPS: Readonly<Record<string, string>> = {
   config: "Show and change the settings stored in the database",
   schedule: "Add jobs again and again, by cron or by interval",
   queue: "Show, pause and limit queues",
+  webhook: "Show the outcomes that are posted, send them again, print their secret",
   token: "Make, list or revoke tokens for the API",
 };

@@ -6,6 +6,8 @@
  */
 import { resolve } from "node:path";
 import type { Settings } from "../config/settings.ts";
+import { readCaFile } from "../lib/outbound/ca_file.ts";
+import { readWebhookSecrets } from "../lib/webhook_secret.ts";
 import { createLog, type Logger, openLogFile } from "../lib/log.ts";
 import { logEvents } from "../queue/event_log.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -53,6 +55,7 @@ export function runService(
     const { log } = opened;
     using _events = logEvents(queue.events, { log });
     warnOfFaults(settings, log);
+    checkFiles(settings);
 
     using handlers = await openHandlers(settings, io);
     queue.acceptKinds(Object.keys(handlers.handlers.kinds));
@@ -149,6 +152,21 @@ export function openFile(path: string): ReturnType<typeof openLogFile> {
     return openLogFile(path);
   } catch (error) {
     throw new UsageError(`cannot write the log file ${path}: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * What would fail in each http job and webhook is found at once.
+ *
+ * @throws {UsageError} when a file that settings name cannot be used.
+ */
+function checkFiles(settings: Settings): void {
+  const { "http-ca-file": caFile, "webhook-secret-file": secretFile } = settings;
+  try {
+    readCaFile(caFile);
+    if (secretFile !== null) readWebhookSecrets(secretFile);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
   }
 }
 

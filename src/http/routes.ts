@@ -26,6 +26,7 @@ import {
 } from "./routes/queues.ts";
 import { getStats, getWorkers } from "./routes/stats.ts";
 import { postBatch, postJob } from "./routes/submit.ts";
+import { getWebhook, getWebhooks, replayWebhook } from "./routes/webhooks.ts";
 
 export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/jobs", handler: postJob, scope: "submit" },
@@ -54,6 +55,9 @@ export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/schedules/{name}/run", handler: runSchedule, scope: "admin" },
   { method: "GET", path: "/metrics", handler: getMetrics, scope: "read" },
   { method: "GET", path: "/events", handler: getEvents, scope: "read" },
+  { method: "GET", path: "/webhooks", handler: getWebhooks, scope: "read" },
+  { method: "GET", path: "/webhooks/{id}", handler: getWebhook, scope: "read" },
+  { method: "POST", path: "/webhooks/{id}/replay", handler: replayWebhook, scope: "admin" },
   { method: "GET", path: "/audit", handler: getAudit, scope: "admin" },
   { method: "GET", path: "/healthz", handler: getHealth, scope: "open" },
   { method: "GET", path: "/readyz", handler: getReady, scope: "open" },
