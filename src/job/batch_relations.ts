@@ -9,6 +9,9 @@ import { quote } from "./parse_values.ts";
 /** So many ids of a cycle are named. */
 const SHOWN = 10;
 
+/** So many cycles are named: there may be as many as pairs of jobs. */
+const MOST_CYCLES = 20;
+
 /** Everything that is wrong between the jobs; `indexes` are their places in the batch. */
 export function relationProblems(
   jobs: readonly NewJob[],
@@ -36,7 +39,7 @@ function sharedKeys(jobs: readonly NewJob[], indexes: readonly number[]): Proble
   return problems;
 }
 
-/** One problem for each cycle that a walk along `after` comes upon. */
+/** One problem for each cycle that a walk along `after` comes upon, at most {@link MOST_CYCLES}. */
 function cycles(jobs: readonly NewJob[], indexes: readonly number[]): Problem[] {
   const positions = new Map<string, number>();
   for (const [position, { id, isIdFresh }] of jobs.entries()) {
@@ -67,6 +70,7 @@ function cycles(jobs: readonly NewJob[], indexes: readonly number[]): Problem[] 
         const ids = path.slice(onPath.get(step)).map((entry) => jobs[entry.position]!.id);
         const index = indexes[position]!;
         problems.push({ detail: describeCycle(ids), pointer: `/${index}/after` });
+        if (problems.length === MOST_CYCLES) return problems;
       } else if (!seen.has(step)) {
         enter(step);
       }

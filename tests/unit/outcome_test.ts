@@ -1,8 +1,13 @@
 /** Proves what the end of an attempt does to its job. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { AttemptError } from "../../src/job/job.ts";
-import { type AttemptEnd, decideOutcome, reapedDueAtMs } from "../../src/job/outcome.ts";
+import type { AttemptError, RetryPolicy } from "../../src/job/job.ts";
+import {
+  type AttemptEnd,
+  decideOutcome,
+  decideReaped,
+  reapedDueAtMs,
+} from "../../src/job/outcome.ts";
 
 const NOW_MS = 1_000_000;
 const backoff = { base: 2, capMs: 3_600_000 };
@@ -85,4 +90,61 @@ Deno.test("a job reaped after its lease ran out is due at once", () => {
       return reapedDueAtMs(lapsed, { nowMs, leaseMs, backoff }) === nowMs;
     }),
   );
+});
+
+const failed = (exitCode: number | null): AttemptEnd => ({
+  type: "failed",
+  error,
+  exit: { ...exit, exitCode },
+});
+const withRetry = (retry: RetryPolicy) => ({ attempts: 0, maxRetries: 9, options: { retry } });
+
+Deno.test("retry_on retries the exit codes that it names; others bury the job and say why", () => {
+  const job = withRetry({ exitCodes: [75, 111] });
+  assert.equal(decideOutcome(failed(75), job, times).event, "fail");
+  const outcome = decideOutcome(failed(1), job, times);
+  assert.ok(outcome.event === "bury");
+  assert.equal(
+    outcome.error.message,
+    "exit code 1; not tried again: only the exit codes 75, 111 are",
+  );
+});
+
+Deno.test("retry_on says nothing about ends without an exit code: a signal, a timeout, a crash", () => {
+  const job = withRetry({ exitCodes: [75] });
+  assert.equal(decideOutcome(failed(null), job, times).event, "fail");
+  assert.equal(decideOutcome({ type: "failed", error }, job, times).event, "fail");
+});
+
+Deno.test("a job is not tried again when it would be older than max_age by then", () => {
+  const backoff = { type: "fixed", delayMs: 500 } as const;
+  for (const [untilMs, event] of [[NOW_MS + 500, "fail"], [NOW_MS + 499, "bury"]] as const) {
+    const outcome = decideOutcome(failed(1), withRetry({ backoff, untilMs }), times);
+    assert.equal(outcome.event, event);
+    if (outcome.event === "bury") assert.match(outcome.error.message, /max_age/);
+  }
+});
+
+Deno.test("what asked to be left alone for longer waits for longer than its backoff, not for less", () => {
+  const end = { type: "failed", error, retryAfterMs: 60_000 } as const;
+  const fixed = (delayMs: number) => withRetry({ backoff: { type: "fixed", delayMs } });
+  for (const [delayMs, dueInMs] of [[500, 60_000], [90_000, 90_000]] as const) {
+    const outcome = decideOutcome(end, fixed(delayMs), times);
+    assert.ok(outcome.event === "fail");
+    assert.equal(outcome.dueAtMs, NOW_MS + dueInMs);
+  }
+});
+
+Deno.test("a lapsed job is tried again by its own policy, within its attempts and its age", () => {
+  const reaping = { nowMs: NOW_MS - 29_000, leaseMs: 30_000, backoff };
+  const lapsed = (retry: RetryPolicy, attempts = 0) => ({
+    ...{ attempts, maxRetries: 1, leaseExpiresAtMs: NOW_MS, options: { retry } },
+  });
+  const fixed = { backoff: { type: "fixed", delayMs: 5_000 }, exitCodes: [75], jitter: 1 } as const;
+  const again = decideReaped(lapsed(fixed), error, reaping);
+  assert.deepEqual(again, { event: "fail", error, dueAtMs: NOW_MS - 25_000 });
+  assert.equal(decideReaped(lapsed(fixed, 1), error, reaping).event, "bury");
+  const old = decideReaped(lapsed({ ...fixed, untilMs: NOW_MS - 25_001 }), error, reaping);
+  assert.equal(old.event, "bury");
+  assert.match(old.error.message, /max_age/);
 });
