@@ -6,6 +6,7 @@
 import { resolveSettings, type Settings, type SettingSources } from "../config/settings.ts";
 import { parseSetting, sourceOf } from "../config/settings.ts";
 import { parseUserPayload, PAYLOAD_PARSERS } from "../handlers/registry.ts";
+import { openTracing, type Tracing } from "../lib/tracing.ts";
 import { newId } from "../lib/ids.ts";
 import { Queue } from "../queue/queue.ts";
 import { openStore } from "../store/open.ts";
@@ -31,7 +32,9 @@ export async function withQueue<T>(
 ): Promise<T> {
   return await withStore(invocation, async ({ store, sources }) => {
     const settings = resolveSettings(sources);
-    return await use({ queue: createQueue(store, settings, { invocation, cwd }), store, settings });
+    const tracing = await openTracing(invocation.io.env);
+    const queue = createQueue(store, settings, { invocation, cwd, tracing });
+    return await use({ queue, store, settings });
   });
 }
 
@@ -82,7 +85,11 @@ function userNumber(): string {
 function createQueue(
   store: JobStore,
   settings: Settings,
-  { invocation, cwd }: { invocation: Invocation; cwd: string | null },
+  { invocation, cwd, tracing }: {
+    invocation: Invocation;
+    cwd: string | null;
+    tracing: Tracing | null;
+  },
 ): Queue {
   const queue = new Queue({
     store,
@@ -93,6 +100,7 @@ function createQueue(
     maxRetries: settings["max-retries"],
     timeoutMs: settings["job-timeout"],
     cwd,
+    tracing,
     workerTimeoutMs: Math.max(settings.lease, 3 * settings.heartbeat!),
     maxDepth: settings["max-queue-depth"],
     actor: actorOf(invocation.io),

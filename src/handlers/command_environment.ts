@@ -36,6 +36,7 @@ export function commandEnvironment(
     QUEUECTL_ATTEMPT: String(job.attempts + 1),
     QUEUECTL_QUEUE: job.queue,
     ...(outputDir === undefined ? {} : { QUEUECTL_OUTPUT_DIR: outputDir }),
+    ...(job.traceparent === undefined ? {} : { TRACEPARENT: job.traceparent }),
     ...(job.inputPath === undefined ? {} : { QUEUECTL_INPUT: job.inputPath }),
   };
 }

@@ -62,6 +62,7 @@ function requestOf({ url, method, headers, body }: HttpPayload, job: LeasedJob):
     "idempotency-key": job.id,
     "queuectl-job-id": job.id,
     "queuectl-attempt": String(job.attempts + 1),
+    ...(job.traceparent === undefined ? {} : { traceparent: job.traceparent }),
   };
   if (body !== null) {
     added["content-type"] = typeof body === "string"

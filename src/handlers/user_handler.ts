@@ -80,6 +80,7 @@ function jobLine(
     input,
     output_dir: context.outputDir ?? null,
     deadline: job.timeoutMs === null ? null : new Date(Date.now() + job.timeoutMs).toISOString(),
+    ...(job.traceparent === undefined ? {} : { traceparent: job.traceparent }),
   };
 }
 

@@ -45,6 +45,8 @@ export interface JobLine {
   readonly output_dir: string | null;
   /** ISO 8601: when the attempt's timeout is over; null: it has none. */
   readonly deadline: string | null;
+  /** The W3C trace context of the attempt; missing where attempts are not traced. */
+  readonly traceparent?: string;
 }
 
 /** The ways to end an attempt. */

@@ -186,6 +186,8 @@ export interface LeasedJob extends Lease {
   readonly maxRetries: number;
   readonly timeoutMs: number | null;
   readonly options: JobOptions | null;
+  /** The trace context of this attempt, where attempts are traced. */
+  readonly traceparent?: string;
   /** Since when it could have been taken. */
   readonly dueAtMs: number;
   /** Whether it has an input file, or files of former attempts. */

@@ -60,6 +60,8 @@ export interface ParseContext {
   readonly cwd: string | null;
   /** The file that comes with the job. */
   readonly input?: StagedFile | null;
+  /** The trace that the job belongs to. */
+  readonly traceparent?: string | null;
 }
 
 /** Every field of a job as JSON. To add a field, add a row here and read it in `parseNewJob`. */
@@ -235,6 +237,7 @@ function tryParseNewJob(
     extras: readExtras(fields, {
       firstDueAtMs: Math.max(runAtMs, context.nowMs),
       fileId: file?.file ?? null,
+      traceparent: context.traceparent ?? null,
     }),
   };
 }
@@ -242,21 +245,27 @@ function tryParseNewJob(
 /** What the job has besides what every job has; null: nothing. */
 function readExtras(
   fields: FieldValues,
-  { firstDueAtMs, fileId }: { firstDueAtMs: number; fileId: number | null },
+  { firstDueAtMs, fileId, traceparent }: {
+    firstDueAtMs: number;
+    fileId: number | null;
+    traceparent: string | null;
+  },
 ): JobExtras | null {
   const { key, unique_key, after, callback_url } = fields;
   const retry = readRetryPolicy(fields, firstDueAtMs);
   if (
     key === undefined && unique_key === undefined && after === undefined &&
-    callback_url === undefined && retry === undefined && fileId === null
+    callback_url === undefined && retry === undefined && fileId === null && traceparent === null
   ) return null;
-  const hasOptions = retry !== undefined || callback_url !== undefined || unique_key !== undefined;
+  const hasOptions = retry !== undefined || callback_url !== undefined ||
+    unique_key !== undefined || traceparent !== null;
   return {
     options: hasOptions
       ? {
         ...(retry === undefined ? {} : { retry }),
         ...(callback_url === undefined ? {} : { callbackUrl: callback_url }),
         ...(unique_key === undefined ? {} : { uniqueKey: unique_key }),
+        ...(traceparent === null ? {} : { traceparent }),
       }
       : null,
     key: key ?? null,

@@ -27,6 +27,7 @@ import {
 import { type ParseContext, parseNewJob, parseNewJobs, type PayloadParser } from "../job/parse.ts";
 import { isFinished, isLeased } from "../job/state.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Tracing } from "../lib/tracing.ts";
 import {
   type AddedJob,
   type Addition,
@@ -68,6 +69,8 @@ export interface QueueOptions {
   readonly timeoutMs: number | null;
   /** Where commands run that name no directory. */
   readonly cwd: string | null;
+  /** Null, and by default: nothing is traced. */
+  readonly tracing?: Tracing | null;
   /** How long after its last heartbeat a worker is still shown as alive. */
   readonly workerTimeoutMs: number;
   /** How many jobs may wait for a worker; null, and by default: any number. */
@@ -104,6 +107,8 @@ const CANCEL_POLL_MS = 20;
 
 export class Queue {
   readonly events = new EventBus();
+  /** Null: nothing is traced. */
+  readonly tracing: Tracing | null;
   /** Figures of what this process does. */
   readonly metrics: Metrics;
   readonly #options: QueueOptions;
@@ -111,6 +116,7 @@ export class Queue {
 
   constructor(options: QueueOptions) {
     this.#options = options;
+    this.tracing = options.tracing ?? null;
     this.metrics = new Metrics(options.store, this.events);
     this.#kinds = new Map(options.kinds);
   }
@@ -446,7 +452,16 @@ export class Queue {
   /** What a job's input is read with, as of now. */
   parseContext(input: StagedFile | null = null): ParseContext {
     const { clock, newId, maxRetries, timeoutMs, cwd } = this.#options;
-    return { nowMs: clock(), newId, maxRetries, timeoutMs, kinds: this.#kinds, cwd, input };
+    return {
+      nowMs: clock(),
+      newId,
+      maxRetries,
+      timeoutMs,
+      kinds: this.#kinds,
+      cwd,
+      input,
+      traceparent: this.tracing?.current() ?? null,
+    };
   }
 
   #namesUnknownKind(input: unknown): boolean {

@@ -14,6 +14,7 @@ import type { Clock, Random } from "../lib/clock.ts";
 import type { EventBus } from "../queue/events.ts";
 import type { LeftFiles } from "../handlers/output_dir.ts";
 import type { Artifacts, Claim, EndedAttempt, JobStore } from "../store/store.ts";
+import type { AttemptTraces } from "./attempt_traces.ts";
 import type { AttemptReport } from "../worker/protocol.ts";
 import type { AttemptFiles } from "./attempt_files.ts";
 import type { JobInHand, Slot } from "./slot.ts";
@@ -26,6 +27,8 @@ export interface DispatcherOptions {
   readonly leaseMs: number;
   readonly backoff: BackoffPolicy;
   readonly random: Random;
+  /** Null: attempts are not traced. */
+  readonly traces: AttemptTraces | null;
   /** The kinds that the workers can run. */
   readonly kinds: () => readonly string[];
   /** How many jobs of a kind may go to a worker at once. */
@@ -156,7 +159,7 @@ export class Dispatcher {
   }
 
   #give(worker: string, jobs: readonly LeasedJob[]): void {
-    const { slots, events, beforeGive } = this.#options;
+    const { slots, events, beforeGive, traces } = this.#options;
     const slot = slots.find(({ label }) => label === worker)!;
     if (!slot.isAlive) {
       // It died while the claim was on its way.
@@ -164,10 +167,11 @@ export class Dispatcher {
       return;
     }
     beforeGive(jobs);
+    const nowMs = this.#options.clock();
+    if (traces !== null) jobs = jobs.map((job) => traces.begin(job, { worker, nowMs }));
     // A job with files comes alone.
     if (jobs[0]!.hasFiles) this.#track(this.#prepare(slot, jobs[0]!));
     else slot.give(jobs);
-    const nowMs = this.#options.clock();
     for (const { id, queue, kind, attempts, dueAtMs } of jobs) {
       events.emit({
         type: "job.started",
@@ -283,7 +287,7 @@ export class Dispatcher {
   }
 
   async #settle(slot: Slot, batch: readonly Ended[]): Promise<void> {
-    const { store, holder, clock, events } = this.#options;
+    const { store, holder, clock, events, traces } = this.#options;
     let isLate = false;
     while (true) {
       try {
@@ -292,7 +296,9 @@ export class Dispatcher {
         if (isLate && this.#isHeldBack) this.#mayBeDue = true;
         for (const [index, one] of batch.entries()) {
           this.#unsettled.delete(one);
-          if (settled[index] === "settled") this.#announce(one);
+          const isSettled = settled[index] === "settled";
+          traces?.end(one, isSettled ? one.outcome : null, clock());
+          if (isSettled) this.#announce(one);
           else events.emit({ type: "lease.lost", jobId: one.job.id, worker: slot.label });
         }
         if (isLate) this.tryClaim();

@@ -28,6 +28,7 @@ import type { WorkerRecord } from "../store/store.ts";
 import type { AbortReason, FromWorker } from "../worker/protocol.ts";
 import { endOfAborted } from "../worker/run_attempt.ts";
 import { AttemptFiles } from "./attempt_files.ts";
+import { AttemptTraces } from "./attempt_traces.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Guardian } from "./guardian.ts";
 import { type JobInHand, Slot, type WorkerInit } from "./slot.ts";
@@ -146,6 +147,7 @@ class RunningEngine implements Engine {
       leaseMs: settings["lease"],
       backoff,
       random: options.random,
+      traces: queue.tracing === null ? null : new AttemptTraces(queue.tracing),
       kinds: () => this.#kinds,
       chunk: this.#chunks(),
       slots: this.#slots,
