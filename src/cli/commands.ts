@@ -86,12 +86,15 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ["add"],
-    summary: "Enqueue a command",
+    summary: "Enqueue a command, or a job of another kind",
     description:
       "One argument is run by the shell (sh -c). After -- the words are a program and its " +
-      "arguments, run without a shell.",
-    arguments: [{ name: "command", doc: "What to run.", isMany: true }],
+      "arguments, run without a shell. With --kind there is no command.",
+    arguments: [{ name: "command", doc: "What to run.", isOptional: true, isMany: true }],
     options: [
+      { flags: "--input <file>", doc: "A file for the job, a copy of which is kept; -: stdin." },
+      { flags: "--kind <name>", doc: "The job's kind, for other jobs than commands." },
+      { flags: "--payload <json>", doc: "Its payload, as JSON." },
       { flags: "--run-at <time>", doc: "Not before this time, as 2030-12-01T10:00:00Z." },
       { flags: "--delay <duration>", doc: "Not before this has passed: 30s, 10m, 1h." },
       { flags: "--id <id>", doc: "The job's id; by default a new one is made." },
@@ -110,6 +113,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['add "./sync.sh" --unique-key sync', "unless one waits or runs already"],
       ['add "./fetch.sh" --backoff 1s,10s,1m --jitter 0.2 --retry-on 75', "retried differently"],
       ['id=$(queuectl add --quiet "make") && queuectl wait "$id"', "wait for its end"],
+      ["add 'sort \"$QUEUECTL_INPUT\"' --input names.txt", "with a file"],
+      ["add --kind count --input book.txt", "another kind"],
     ],
     usageHint: 'write: queuectl add "COMMAND", or without a shell: queuectl add -- PROGRAM ARG...',
     load: () => import("./commands/add.ts"),
@@ -184,6 +189,29 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["logs job1 --attempt 1 --stream stderr", "what the first attempt complained of"],
     ],
     load: () => import("./commands/logs.ts"),
+  },
+  {
+    path: ["artifact", "list"],
+    summary: "Show the files that a job has left",
+    description: "A command leaves files in the directory that QUEUECTL_OUTPUT_DIR names.",
+    arguments: [ID],
+    settings: STORE,
+    examples: [["artifact list job1", "of its last attempt"]],
+    load: () => import("./commands/artifact.ts"),
+  },
+  {
+    path: ["artifact", "get"],
+    summary: "Fetch a file that a job has left",
+    arguments: [ID, { name: "name", doc: "The file's name, as artifact list shows it." }],
+    options: [
+      { flags: "-o, --output <file>", doc: "Where to save it; by default it is printed." },
+    ],
+    settings: STORE,
+    examples: [
+      ["artifact get job1 report.pdf -o report.pdf", "as a file"],
+      ["artifact get job1 rows.csv | head", "on stdout"],
+    ],
+    load: () => import("./commands/artifact.ts"),
   },
   {
     path: ["wait"],
@@ -663,6 +691,7 @@ export const COMMANDS: readonly CommandSpec[] = [
 
 /** Words that only group commands: `dlq`, `config`. */
 export const GROUPS: Readonly<Record<string, string>> = {
+  artifact: "Show and fetch the files that jobs have left",
   dlq: "List, retry or delete dead jobs",
   config: "Show and change the settings stored in the database",
   schedule: "Add jobs again and again, by cron or by interval",

@@ -28,12 +28,12 @@ const FORM_FIELDS: Readonly<Record<string, FieldReader>> = {
   key: asText,
   unique_key: asText,
   on_conflict: asText,
-  after: asList,
+  after: asText,
   after_on: asText,
   callback_url: asText,
   backoff: asJsonIfPossible,
   jitter: asNumberIfPossible,
-  retry_on: asNumbers,
+  retry_on: asText,
   max_age: asNumberIfPossible,
 };
 
@@ -117,25 +117,13 @@ function asJson(bytes: Uint8Array, name: string): unknown {
   return parseJsonBytes(bytes, `the field ${name}`);
 }
 
-/** Several, separated by commas. */
-function asList(bytes: Uint8Array, name: string): string[] {
-  return asText(bytes, name).split(",").map((one) => one.trim());
-}
-
-function asNumbers(bytes: Uint8Array, name: string): (string | number)[] {
-  return asList(bytes, name).map(numberIfPossible);
-}
-
 /** Objects and lists are written as JSON, words as they are. */
 function asJsonIfPossible(bytes: Uint8Array, name: string): unknown {
   return /^\s*[[{]/.test(asText(bytes, name)) ? asJson(bytes, name) : asText(bytes, name);
 }
 
-function asNumberIfPossible(bytes: Uint8Array, name: string): string | number {
-  return numberIfPossible(asText(bytes, name));
-}
-
 /** Text that is no number stays text, which the job's own rules then accept or refuse. */
-function numberIfPossible(text: string): string | number {
+function asNumberIfPossible(bytes: Uint8Array, name: string): string | number {
+  const text = asText(bytes, name);
   return /^[+-]?\d{1,15}(\.\d{1,6})?$/.test(text) ? Number(text) : text;
 }

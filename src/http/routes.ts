@@ -1,5 +1,6 @@
 /** Every path that the API answers, in one table. To add an endpoint, add a handler and a row. */
 import type { Route } from "./context.ts";
+import { getArtifact, getArtifacts, getInput } from "./routes/artifacts.ts";
 import { getAudit } from "./routes/audit.ts";
 import { cancelJob, deleteJob, getJob, getStatus, requeueJob } from "./routes/job.ts";
 import { getEvents } from "./routes/events.ts";
@@ -36,6 +37,9 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/jobs/{id}/status", handler: getStatus, scope: "read" },
   { method: "GET", path: "/jobs/{id}/result", handler: getResult, scope: "read" },
   { method: "GET", path: "/jobs/{id}/output", handler: getOutput, scope: "read" },
+  { method: "GET", path: "/jobs/{id}/input", handler: getInput, scope: "read" },
+  { method: "GET", path: "/jobs/{id}/artifacts", handler: getArtifacts, scope: "read" },
+  { method: "GET", path: "/jobs/{id}/artifacts/{name}", handler: getArtifact, scope: "read" },
   { method: "POST", path: "/jobs/{id}/cancel", handler: cancelJob, scope: "admin" },
   { method: "POST", path: "/jobs/{id}/requeue", handler: requeueJob, scope: "admin" },
   { method: "DELETE", path: "/jobs/{id}", handler: deleteJob, scope: "admin" },

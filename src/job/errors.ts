@@ -60,6 +60,13 @@ export class JobNotFoundError extends QueueError {
   }
 }
 
+/** The job has no such file. */
+export class FileNotFoundError extends QueueError {
+  constructor(message: string) {
+    super("not-found", message);
+  }
+}
+
 /** No schedule has this name. */
 export class ScheduleNotFoundError extends QueueError {
   constructor(name: string) {

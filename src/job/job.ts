@@ -52,6 +52,9 @@ export interface StagedFile {
 /** Kinds that every process can run; handlers of a user cannot have these names. */
 export const BUILT_IN_KINDS: readonly string[] = ["count", "command", "http"];
 
+/** Stands for a file that is not stored yet, to see what else is wrong with its job. */
+export const NO_FILE: StagedFile = { file: 0, bytes: 0, invalidUtf8: null };
+
 /** A job that is to be stored. */
 export interface NewJob {
   readonly id: string;

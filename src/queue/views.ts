@@ -18,6 +18,7 @@ import type {
   WorkerStatus,
 } from "../store/store.ts";
 import { extrasView } from "./extras_view.ts";
+import { inputOf } from "./job_files.ts";
 import type { AttemptView, Queue } from "./queue.ts";
 
 export type Json = Record<string, unknown>;
@@ -172,10 +173,6 @@ function filesView(files: readonly StoredFile[]): Json {
     },
     ...artifactsView(files),
   };
-}
-
-function inputOf(files: readonly StoredFile[]): StoredFile | undefined {
-  return files.find(({ role }) => role === "input");
 }
 
 /** What the last attempt that left anything has left: what was kept of it, and what was not. */

@@ -21,7 +21,7 @@ const BAD: readonly [line: string[], message: RegExp][] = [
   [["list", "extra"], /unexpected argument 'extra'/],
   [["list", "--db"], /argument missing/],
   [["list", "--db", ""], /--db: expected a text that is not empty, got ""/],
-  [["add"], /missing required argument 'command'/],
+  [["add"], /expected a command, or --kind[\s\S]*queuectl add -- PROGRAM/],
   [["add", "echo", "hi"], /expected one command, got 2 words[\s\S]*queuectl add -- PROGRAM/],
   [["add", "ls", "-la"], /unknown option '-la'[\s\S]*queuectl add -- PROGRAM/],
   [["add", ""], /command: expected/],

@@ -5,7 +5,9 @@ import { formatDuration, humanDuration } from "../../lib/duration.ts";
 import { type AttemptView, joinOutput, type Queue } from "../../queue/queue.ts";
 import { describeRetries } from "../../queue/extras_view.ts";
 import { isHeldBack, jobView } from "../../queue/views.ts";
-import type { Dependency, StoredProgress } from "../../store/store.ts";
+import { inputOf } from "../../queue/job_files.ts";
+import type { Dependency, StoredFile, StoredProgress } from "../../store/store.ts";
+import { printArtifacts } from "../artifact_table.ts";
 import { hideSecretHeaders } from "../../lib/outbound/secret_headers.ts";
 import { EXIT } from "../exit.ts";
 import type { Invocation } from "../command.ts";
@@ -47,18 +49,27 @@ export function run(invocation: Invocation): Promise<number> {
       const view = jobView(job, { payload, attempts, dependencies, files, progress });
       out.json({ ...view, output: Object.fromEntries(fields) });
     } else {
-      printJob(out, job, { payload, dependencies, progress });
+      printJob(out, job, { payload, dependencies, progress, input: inputOf(files) });
       printAttempts(out, attempts);
+      printFiles(out, files);
       for (const kept of streams) printOutput(out, kept, job.id);
     }
     return EXIT.done;
   });
 }
 
+function printFiles(out: Output, files: readonly StoredFile[]): void {
+  if (!files.some(({ role }) => role === "artifact")) return;
+  out.line();
+  out.heading("Artifacts");
+  printArtifacts(out, files);
+}
+
 function printJob(
   out: Output,
   job: Job,
-  { payload, dependencies, progress }: {
+  { payload, dependencies, progress, input }: {
+    input: StoredFile | undefined;
     payload: Payload;
     dependencies: readonly Dependency[];
     progress: StoredProgress | null;
@@ -74,7 +85,8 @@ function printJob(
     ["Result", job.result === null ? null : oneLine(job.result, 400)],
     ["Queue", job.queue],
     ["Kind", job.kind],
-    ...describePayload(job, payload),
+    ...(input === undefined || payload.length > 0 ? describePayload(job, payload) : []),
+    ["Input", input === undefined ? null : `${oneLine(input.name!, 200)}, ${input.bytes} bytes`],
     ["Priority", String(job.priority)],
     ["Attempts", `${job.attempts} failed; ${retries} allowed`],
     ["Retries", options?.retry === undefined ? null : describeRetries(options.retry)],

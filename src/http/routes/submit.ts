@@ -1,6 +1,6 @@
 /** Adding jobs: one as an upload or as JSON, or many at once. */
 import { ForbiddenError, InvalidInputError, type Problem } from "../../job/errors.ts";
-import type { StagedFile } from "../../job/job.ts";
+import { NO_FILE } from "../../job/job.ts";
 import type { Added } from "../../queue/queue.ts";
 import type { NewFile } from "../../store/store.ts";
 import type { Call } from "../context.ts";
@@ -34,9 +34,6 @@ const MEMORY_BYTES = 1024 * 1024;
 
 /** JSON is read as a whole, so it never may be larger than this, whatever uploads may. */
 const JSON_BYTES = 64 * 1024 * 1024;
-
-/** Stands for a file that is missing or not stored yet, to see what else is wrong. */
-const NO_FILE: StagedFile = { file: 0, bytes: 0, invalidUtf8: null };
 
 /** How many times larger than a single job a batch may be, and how large at most. */
 const BATCH_FACTOR = 16;
