@@ -6,7 +6,6 @@
  * Plain sockets on purpose: the runtime's clients resolve names themselves, each version in its own
  * way, and some follow proxies and redirects.
  */
-import { lookup } from "node:dns/promises";
 import { findNonPublic, isIpAddress } from "./ip_address.ts";
 import { RequestFailedError } from "./errors.ts";
 
@@ -109,8 +108,18 @@ async function resolveWithin(
   }
 }
 
+/**
+ * As other programs on the machine resolve it, `/etc/hosts` included. Loaded when it is needed: the
+ * command line never does. (`node:dns/promises` makes the executable warn on stderr.)
+ */
 async function systemResolver(name: string): Promise<string[]> {
-  return (await lookup(name, { all: true })).map(({ address }) => address);
+  const { lookup } = await import("node:dns");
+  return await new Promise((resolve, reject) =>
+    lookup(name, { all: true }, (error, addresses) => {
+      if (error) reject(error);
+      else resolve(addresses.map(({ address }) => address));
+    })
+  );
 }
 
 /** One try: closes what it has opened unless that is kept, in time or when it is aborted. */
