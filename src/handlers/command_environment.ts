@@ -17,6 +17,8 @@ const BASIC = [
   "TZ",
   "TMPDIR",
   "TERM",
+  "XDG_CACHE_HOME",
+  "DENO_DIR",
 ];
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -4,7 +4,7 @@
  *
  * Invariant: handlers that cannot be loaded never take the place of ones that can.
  */
-import { dirname } from "node:path";
+import { statSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
 import { askModule } from "../handlers/ask_module.ts";
 import {
@@ -16,8 +16,12 @@ import {
 import { newId } from "../lib/ids.ts";
 import { Guardian } from "./guardian.ts";
 
-/** Editors write a file in several steps. */
-const SETTLE_MS = 150;
+/**
+ * Files are looked at so often. The kernel could tell of changes, but the runtime's watcher opens and
+ * closes whatever changes in a watched directory: if that holds the database too, this process loses
+ * all its locks on it, and the next one to leave deletes the log that this one goes on writing to.
+ */
+const LOOK_MS = 200;
 
 export interface HandlerBookOptions {
   readonly settings: Settings;
@@ -30,9 +34,8 @@ export class HandlerBook implements Disposable {
   readonly #options: HandlerBookOptions;
   #generation = 0;
   #handlers!: UserHandlers;
-  #watcher: Deno.FsWatcher | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #loading: Promise<unknown> = Promise.resolve();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #isLoading = false;
 
   private constructor(options: HandlerBookOptions) {
     this.#options = options;
@@ -57,40 +60,40 @@ export class HandlerBook implements Disposable {
     },
   ): void {
     if (!this.#options.settings.watch || this.#handlers.programs.length === 0) return;
-    const reload = async () => {
+    let loaded = this.#look();
+    let seen = loaded;
+    this.#timer = setInterval(async () => {
+      const found = this.#look();
+      const isStill = found === seen;
+      seen = found;
+      // Editors write a file in several steps: it is read once it has been left alone for a turn.
+      if (!isStill || found === loaded || this.#isLoading) return;
+      loaded = found;
+      this.#isLoading = true;
       try {
         this.#handlers = await this.#load();
+        loaded = seen = this.#look(); // perhaps of other files
+        onChange(this.#handlers);
       } catch (error) {
         if (!(error instanceof HandlerError)) throw error;
-        return onRefused(error.message);
+        onRefused(error.message);
+      } finally {
+        this.#isLoading = false;
       }
-      this.#watchFiles(reload);
-      onChange(this.#handlers);
-    };
-    this.#watchFiles(reload);
+    }, LOOK_MS);
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-    this.#watcher?.close();
-    this.#watcher = null;
+    clearInterval(this.#timer);
   }
 
-  /** Directories are watched, not files: an editor may put a new file in the place of the old one. */
-  async #watchFiles(reload: () => Promise<void>): Promise<void> {
-    this.#watcher?.close();
+  /** What the files are like, in one text that changes when one of them does. */
+  #look(): string {
     const files = new Set(this.#handlers.programs.flatMap((program) => program.files));
-    const directories = [...new Set([...files].map(dirname))];
-    if (directories.length === 0) return;
-    const watcher = Deno.watchFs(directories, { recursive: false });
-    this.#watcher = watcher;
-    for await (const { kind, paths } of watcher) {
-      if (kind === "access" || !paths.some((path) => files.has(path))) continue;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => {
-        this.#loading = this.#loading.then(() => this.#watcher === null ? undefined : reload());
-      }, SETTLE_MS);
-    }
+    return [...files].map((path) => {
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found === undefined ? path : `${path} ${found.ino} ${found.mtimeMs} ${found.size}`;
+    }).join("\n");
   }
 
   async #load(): Promise<UserHandlers> {

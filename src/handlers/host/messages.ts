@@ -5,9 +5,15 @@ const MESSAGE_LENGTH = 2_000;
 /** One sentence, or a few lines where a parser shows the place. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
-  return text.slice(0, MESSAGE_LENGTH);
+  return withoutColours(text).slice(0, MESSAGE_LENGTH);
 }
 
 export function traceOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
+  return withoutColours(error instanceof Error ? error.stack ?? error.message : String(error));
+}
+
+/** The runtime paints the places that it names. */
+function withoutColours(text: string): string {
+  // deno-lint-ignore no-control-regex -- what the colours are made of
+  return text.replaceAll(/\x1b\[[0-9;]*m/g, "");
 }
