@@ -195,7 +195,8 @@ function tryParseNewJob(
 
   const parsePayload = kind === undefined ? undefined : context.kinds.get(kind);
   if (kind !== undefined && parsePayload === undefined) {
-    report("kind", `kind: expected one of ${listKinds(context)}, got ${quote(kind)}`);
+    const found = `expected one of ${listKinds(context)}, got ${quote(kind)}`;
+    report("kind", `kind: ${found}; ${HOW_KINDS_BECOME_KNOWN}`);
   }
   if (has("on_conflict") && !has("unique_key")) {
     report("on_conflict", "on_conflict: means something only together with unique_key");
@@ -338,6 +339,9 @@ function parseInstant(value: unknown): Parsed<number> {
   const ms = Date.parse(`${year}-${month}-${day}T${clockTime}${offset}`);
   return Number.isNaN(ms) || ms < 0 ? { problem } : { value: ms };
 }
+
+const HOW_KINDS_BECOME_KNOWN =
+  "others are known once a worker with --handlers or --handler has had them, or by extra-kinds";
 
 function listKinds({ kinds }: ParseContext): string {
   return [...kinds.keys()].map((kind) => `"${kind}"`).join(", ");
