@@ -2,7 +2,7 @@
 import { openStore } from "../../src/store/open.ts";
 import type { Outcome } from "../../src/job/outcome.ts";
 import type { OutputChunk } from "../../src/job/job.ts";
-import { newJob, T0 } from "../helpers/jobs.ts";
+import { newExtras, newJob, T0 } from "../helpers/jobs.ts";
 
 const HOLDER = "golden";
 
@@ -57,6 +57,17 @@ export async function fillStore(path: string): Promise<void> {
     newJob({ ...mail, id: "mail-1", payload: command(["mail", "-s", "it's late", "ann"]) }),
     newJob({ ...mail, id: "mail-2", payload: command(`printf '\x1b[2J%s\n' ${"x".repeat(200)}`) }),
     newJob({ id: "later", payload: text, runAtMs: 4_000_000_000_000, priority: -3 }),
+    newJob({
+      ...{ id: "held-1", kind: "command", queue: "mail", payload: command("./report.sh") },
+      extras: newExtras({
+        options: {
+          uniqueKey: "nightly",
+          retry: { backoff: { type: "linear", delayMs: 10_000 }, jitter: 0.2, exitCodes: [75] },
+        },
+        unique: { key: "nightly", onConflict: "return" },
+        after: { ids: ["mail-1", "dead-1"], on: "any" },
+      }),
+    }),
   ], nowMs);
 }
 

@@ -30,6 +30,7 @@ const VIEWS: readonly [name: string, args: readonly string[]][] = [
   ["list-narrowed", ["list", "--state", "pending,failed", "--queue", "mail"]],
   ["show-dead", ["show", "dead-1"]],
   ["show-count", ["show", "count-1"]],
+  ["show-held", ["show", "held-1"]],
   ["dlq-list", ["dlq", "list"]],
   ["status", ["status"]],
 ];

@@ -94,7 +94,7 @@ function printJob(
     ["Worker", job.worker],
     ["Created", out.fullTime(job.createdAtMs)],
     ["Run at", isHeldBack(job) ? "when the jobs that it waits for have ended" : runAt(out, job)],
-    ["After", dependencies.length === 0 ? null : dependencies.map(describeDependency).join("\n  ")],
+    ["After", dependencies.length === 0 ? null : dependencies.map(describeDependency).join("; ")],
     ["Key", key === null ? null : oneLine(key, 300)],
     ["Unique key", options?.uniqueKey === undefined ? null : oneLine(options.uniqueKey, 300)],
     ["Callback", options?.callbackUrl === undefined ? null : oneLine(options.callbackUrl, 300)],
