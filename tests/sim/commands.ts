@@ -127,9 +127,16 @@ const relating = fc.record({
 
 const claiming = fc.tuple(holder, fc.nat(4), fc.constantFrom(1, 3)).map(([by, free, chunk]) =>
   event(`claim by ${by} for ${free} in chunks of ${chunk}`, async (model, stores) => {
-    const due = new Map(QUEUES.map((queue) => [queue, model.due(queue)]));
+    const due = new Map(
+      QUEUES.map((queue) => [queue, model.due(queue).slice(0, model.room(queue))]),
+    );
     const dueCount = [...due.values()].flat().length;
-    const nextDueAtMs = model.nextDueAtMs();
+    // A queue with no room left is looked at again when a job of it ends.
+    const watched = QUEUES.filter((queue) => model.room(queue) > due.get(queue)!.length);
+    const nextDueAtMs = model.nextDueAtMs(watched);
+    const isHeldBack = QUEUES.some((queue) =>
+      !model.rules.get(queue)?.isPaused && model.room(queue) === due.get(queue)!.length
+    );
     const claimed = await storeOf(stores, by).claim(() => ({
       holder: by,
       nowMs: model.nowMs,
@@ -149,7 +156,15 @@ const claiming = fc.tuple(holder, fc.nat(4), fc.constantFrom(1, 3)).map(([by, fr
     }
     if (free > 0) {
       assert.ok(claimed.isMoreDue || jobs.length === dueCount, "due jobs were left in silence");
-      if (!claimed.isMoreDue) assert.equal(claimed.nextDueAtMs, nextDueAtMs);
+      if (!claimed.isMoreDue) {
+        assert.equal(claimed.nextDueAtMs, nextDueAtMs);
+        // Of queues without waiting jobs nothing is asked.
+        if (claimed.isHeldBack) assert.ok(isHeldBack, "held back by nothing");
+        const isLeftInSilence = QUEUES.some((queue) =>
+          !model.rules.get(queue)?.isPaused && model.due(queue).length > due.get(queue)!.length
+        );
+        if (isLeftInSilence) assert.ok(claimed.isHeldBack, "nobody would look again");
+      }
     }
     for (const job of jobs) model.claim(job, by);
   })
@@ -262,6 +277,24 @@ const bulk = fc.tuple(fc.constantFrom("requeueDead", "purgeDead"), fc.integer({ 
       }),
   );
 
+const limiting = fc.tuple(
+  fc.constantFrom(...QUEUES),
+  fc.boolean(),
+  fc.constantFrom(null, null, 1, 2, 4),
+  fc.nat(1),
+).map(([queue, isPaused, maxRunning, connection]) =>
+  event(`limit ${queue}: ${isPaused ? "paused" : "open"}, ${maxRunning}`, async (model, stores) => {
+    const rules = { isPaused, maxRunning };
+    const { pausedAtMs, ...kept } = await stores[connection]!.changeQueue(
+      queue,
+      rules,
+      model.nowMs,
+    );
+    assert.deepEqual({ isPaused: pausedAtMs !== null, maxRunning: kept.maxRunning }, rules);
+    model.rules.set(queue, rules);
+  })
+);
+
 const ticking = fc.constantFrom(1, 500, 2_000, 6_000, LEASE_MS).map((ms) =>
   event(`${ms} ms pass`, (model) => {
     model.nowMs += ms;
@@ -284,7 +317,7 @@ export function histories(maxCommands: number) {
         settling,
         renewing,
       ],
-      ...[reaping, changing, bulk, ticking, ticking],
+      ...[reaping, changing, bulk, limiting, ticking, ticking],
     ] as fc.Arbitrary<Event>[],
     { maxCommands, size: "max" },
   );

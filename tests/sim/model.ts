@@ -58,6 +58,8 @@ export class Model {
   readonly jobs = new Map<string, ModelJob>();
   /** All that were ever handed out, oldest first. */
   readonly leases: ModelLease[] = [];
+  /** What was said of queues. */
+  readonly rules = new Map<string, { isPaused: boolean; maxRunning: number | null }>();
   added = 0;
   removed = 0;
   readonly #walked: Set<JobEvent>;
@@ -100,11 +102,21 @@ export class Model {
       );
   }
 
-  /** When the next job falls due that is not yet due. */
-  nextDueAtMs(): number | null {
+  /** How many more jobs of the queue may be claimed now, due or not. */
+  room(queue: string): number {
+    const { isPaused = false, maxRunning = null } = this.rules.get(queue) ?? {};
+    if (isPaused) return 0;
+    if (maxRunning === null) return Infinity;
+    const running = [...this.jobs.values()]
+      .filter((job) => job.queue === queue && isLeased(job.state)).length;
+    return Math.max(0, maxRunning - running);
+  }
+
+  /** When the next job of these queues falls due that is not yet due. */
+  nextDueAtMs(queues: readonly string[]): number | null {
     const waiting = [...this.jobs.values()]
       .filter((job) => isAllowed("claim", job.state) && job.runAtMs > this.nowMs)
-      .filter((job) => job.runAtMs !== HELD_MS)
+      .filter((job) => queues.includes(job.queue) && job.runAtMs !== HELD_MS)
       .map((job) => job.runAtMs);
     return waiting.length === 0 ? null : Math.min(...waiting);
   }

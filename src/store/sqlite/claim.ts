@@ -27,10 +27,10 @@ const QUEUES_AT_ONCE = 64;
 
 /** Queues, and steps from key to key, that one claim takes; the next one goes on from there. */
 const MOST_QUEUES = 1_024;
-const MOST_STEPS = 2_048;
+const MOST_STEPS = 1_024;
 
 /** When the next claim follows, after one that has looked so far in vain. */
-const GO_ON_AFTER_MS = 50;
+const GO_ON_AFTER_MS = 100;
 
 /** Rows read at once. */
 const PAGE = 256;

@@ -55,17 +55,18 @@ export function prepareKeys(connection: Connection) {
   const areMany = connection.prepare(`SELECT 1 ${IN_LANE} AND run_at <= ? LIMIT 1 OFFSET ${FEW}`);
   // Range scan of jobs_runnable: few rows.
   const fewKeys = connection.prepare(`SELECT flow_key ${IN_LANE} AND run_at <= ?`);
-  // From (key, kind) to the next one, each by one search of jobs_keyed. The unary plus takes away the
-  // affinity of the columns; with it SQLite would search by the key alone, and then walk all its jobs.
+  // From (key, kind) to the next one, each by two searches of jobs_keyed. Not by one with a comparison
+  // of both at once: SQLite would start at the pair itself and walk through all of its jobs.
+  const nextPair = (key: string, kind: string) =>
+    `coalesce((SELECT seq ${FROM_KEYED} AND flow_key = ${key} AND kind > ${kind} ` +
+    `ORDER BY kind LIMIT 1), (SELECT seq ${FROM_KEYED} AND flow_key > ${key} ` +
+    "ORDER BY flow_key, kind LIMIT 1))";
   const pairs = connection.prepare(
-    "WITH RECURSIVE pairs (flow_key, kind) AS (" +
-      `SELECT * FROM (SELECT flow_key, kind ${FROM_KEYED} AND (flow_key, kind) > (?, ?) ` +
-      "ORDER BY flow_key, kind LIMIT 1) UNION ALL " +
-      "SELECT next.flow_key, next.kind FROM pairs, jobs AS next WHERE next.seq = " +
-      `(SELECT seq ${FROM_KEYED} AND (flow_key, kind) > (+pairs.flow_key, +pairs.kind) ` +
-      "ORDER BY flow_key, kind LIMIT 1) LIMIT ?) SELECT flow_key, kind, EXISTS (SELECT 1 " +
-      `${FROM_KEYED} AND flow_key = pairs.flow_key AND kind = pairs.kind AND run_at <= ?) ` +
-      "AS is_due FROM pairs",
+    "WITH RECURSIVE pairs (flow_key, kind) AS (SELECT first.flow_key, first.kind FROM jobs AS first " +
+      `WHERE first.seq = ${nextPair("?", "?")} UNION ALL SELECT next.flow_key, next.kind ` +
+      `FROM pairs, jobs AS next WHERE next.seq = ${nextPair("pairs.flow_key", "pairs.kind")} ` +
+      `LIMIT ?) SELECT flow_key, kind, EXISTS (SELECT 1 ${FROM_KEYED} ` +
+      "AND flow_key = pairs.flow_key AND kind = pairs.kind AND run_at <= ?) AS is_due FROM pairs",
   );
   /** Whose turn it was last, by queue and priority. The empty string: jobs without a key. */
   const turns = new Map<string, string>();
@@ -101,7 +102,8 @@ export function prepareKeys(connection: Connection) {
       const limit = Math.min(size, steps.left);
       if (limit <= 0) return; // a key whose kinds are not all known waits for the next claim
       const level = [queue, priority];
-      const rows = pairs.all(...level, lastKey, lastKind, ...level, limit, ...level, nowMs);
+      const start = [...level, lastKey, lastKind, ...level, lastKey];
+      const rows = pairs.all(...start, ...level, ...level, limit, ...level, nowMs);
       steps.left -= rows.length;
       for (const row of rows) {
         [lastKey, lastKind] = [row["flow_key"] as string, row["kind"] as string];
