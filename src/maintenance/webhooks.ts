@@ -183,7 +183,7 @@ export class WebhookSender {
       throw error;
     }
     events.emit({
-      type: "webhook.sent",
+      type: outcome.result === "delivered" ? "webhook.delivered" : "webhook.failed",
       deliveryId: delivery.id,
       jobId: delivery.jobId,
       url: publicUrl(delivery.url),

@@ -139,7 +139,8 @@ export function describeEvent(
       return { level: "info", fields: { kinds: event.kinds.join(",") } };
     case "handlers.refused":
       return { level: "error", fields: { message: event.message } };
-    case "webhook.sent":
+    case "webhook.delivered":
+    case "webhook.failed":
       return {
         level: event.error === undefined ? "info" : "warn",
         fields: {

@@ -71,9 +71,9 @@ export type QueueEvent =
   /** Handlers were loaded anew because their files have changed, or could not be. */
   | { readonly type: "handlers.reloaded"; readonly kinds: readonly string[] }
   | { readonly type: "handlers.refused"; readonly message: string }
-  /** A webhook has arrived, or (with an error) it has not; the query of its URL is left out. */
+  /** A webhook has arrived, or has not; the query of its URL is left out. */
   | {
-    readonly type: "webhook.sent";
+    readonly type: "webhook.delivered" | "webhook.failed";
     readonly deliveryId: string;
     readonly jobId: string;
     readonly url: string;

@@ -207,4 +207,42 @@ export const REMOVALS: readonly Removal[] = [
     caughtBy: { test: "tests/http/limits.test.ts", named: "a body in chunks is cut at the limit" },
     isCheap: true,
   },
+  {
+    protection: "addresses that are not public are not called",
+    file: "src/lib/outbound/connection.ts",
+    edits: [["all.filter((one) => findNonPublic(one) === null)", "all"]],
+    caughtBy: { test: "tests/unit/outbound_test.ts", named: "only those that are public" },
+    isCheap: true,
+  },
+  {
+    protection: "the address that was checked is the one that is called",
+    file: "src/lib/outbound/connection.ts",
+    edits: [[
+      "Deno.connect({ hostname: address, port })",
+      "Deno.connect({ hostname: name, port })",
+    ]],
+    caughtBy: { test: "tests/unit/outbound_test.ts", named: "a name is resolved once" },
+    isCheap: true,
+  },
+  {
+    protection: "line breaks in headers are refused",
+    file: "src/lib/outbound/request.ts",
+    edits: [["return /^[\\t\\x20-\\x7e]*$/.test(value)", "return value.length >= 0"]],
+    caughtBy: { test: "tests/unit/outbound_test.ts", named: "begin another one are refused" },
+    isCheap: true,
+  },
+  {
+    protection: "a webhook is settled under the token of its claim",
+    file: "src/store/sqlite/deliveries.ts",
+    edits: [["WHERE number = ? AND token = ? AND state", "WHERE number = ? AND ? > 0 AND state"]],
+    caughtBy: { test: STORE_SUITE, named: "of two processes one takes a delivery" },
+    isCheap: true,
+  },
+  {
+    protection: "webhooks that wait outlive their job",
+    file: "src/store/sqlite/removal.ts",
+    edits: [["WHERE seq = ? AND state <> 'waiting'", "WHERE seq = ?"]],
+    caughtBy: { test: STORE_SUITE, named: "those that wait are still sent" },
+    isCheap: true,
+  },
 ];

@@ -85,7 +85,7 @@ Deno.test("a webhook is signed so that the library of Standard Webhooks takes it
   const delivery = await b.only();
   assert.equal(request!.headers.get("webhook-id"), delivery.id);
   assert.deepEqual([delivery.state, delivery.attempts, delivery.lastStatus], ["delivered", 1, 204]);
-  const sent = b.events.find(({ type }) => type === "webhook.sent");
+  const sent = b.events.find(({ type }) => type === "webhook.delivered");
   assert.ok(!JSON.stringify(sent).includes("secret"), "the query of the URL is not logged");
 });
 
