@@ -26,6 +26,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   http: { paths: ["tests/http"], options: [PARALLEL] },
   cli: { paths: ["tests/cli"], options: [PARALLEL] },
   system: { paths: ["tests/system"], options: [] },
+  examples: { paths: ["tests/examples"], options: [] },
 };
 
 interface Tally {

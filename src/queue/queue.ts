@@ -220,14 +220,15 @@ export class Queue {
   }
 
   /** @throws {InvalidInputError} with what is wrong with the input of a job, which is not added. */
-  assertValid(input: unknown, file?: StagedFile): void {
+  async assertValid(input: unknown, file?: StagedFile): Promise<void> {
+    await this.learnKinds([input]);
     parseNewJob(input, this.parseContext(file));
   }
 
   /** What is wrong with the input of a job, which is not added. */
-  check(input: unknown, file?: StagedFile): readonly Problem[] {
+  async check(input: unknown, file?: StagedFile): Promise<readonly Problem[]> {
     try {
-      this.assertValid(input, file);
+      await this.assertValid(input, file);
       return [];
     } catch (error) {
       if (error instanceof InvalidInputError) return error.problems;

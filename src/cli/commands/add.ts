@@ -57,6 +57,6 @@ function readWork({ args, literal, options, spec }: Invocation): Record<string, 
 
 /** What is wrong with the job is said before its file is stored. */
 async function addWithFile(queue: Queue, job: unknown, { file, bytes }: InputFile): Promise<Added> {
-  queue.assertValid(job, NO_FILE);
+  await queue.assertValid(job, NO_FILE);
   return await queue.addWithFile(job, await queue.stageFile(file, bytes));
 }

@@ -36,9 +36,11 @@ export async function run(invocation: Invocation): Promise<number> {
 async function enqueueLines(queue: Queue, bytes: Uint8Array): Promise<Added[]> {
   const { values, malformed } = readJsonLines(bytes);
   if (malformed.length > 0) {
-    const others = values.flatMap(({ line, value }) =>
-      queue.check(value).map(({ detail }) => ({ line, detail: `line ${line}: ${detail}` }))
-    );
+    const others: { line: number; detail: string }[] = [];
+    for (const { line, value } of values) {
+      const problems = await queue.check(value);
+      others.push(...problems.map(({ detail }) => ({ line, detail: `line ${line}: ${detail}` })));
+    }
     const all = [...malformed, ...others].toSorted((a, b) => a.line - b.line);
     throw new InvalidInputError(all.map(({ detail }) => ({ detail, pointer: "" })));
   }

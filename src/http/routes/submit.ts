@@ -119,17 +119,16 @@ async function addSmallUpload(
   const upload = parts.find(({ name }) => name === FILE_FIELD);
   const form = readForm(parts);
   checkCommand(form.input, call);
-  await queue.learnKinds([form.input]);
   if (isPlainCount(form)) {
     const input = { ...form.input, payload: upload?.bytes ?? new Uint8Array() };
-    assertForm(form, () => queue.check(input));
+    await assertForm(form, () => queue.check(input));
     assertSize(upload!.bytes.length, limitBytes);
     assertUtf8(upload!.bytes, "the upload");
     return created(await queue.add(input, { request: keyed?.end() }));
   }
-  assertForm(form, () => queue.check(form.input, NO_FILE));
+  await assertForm(form, () => queue.check(form.input, NO_FILE));
   assertSize(upload!.bytes.length, limitBytes);
-  queue.assertValid(form.input, NO_FILE);
+  await queue.assertValid(form.input, NO_FILE);
   const file = await queue.stageFile(newFile(upload!, upload!.bytes.length), [upload!.bytes]);
   return created(await queue.addWithFile(form.input, file, keyed?.end()));
 }
@@ -156,8 +155,7 @@ async function addLargeUpload(
   try {
     form = readForm(parts);
     checkCommand(form.input, call);
-    await queue.learnKinds([form.input]);
-    assertForm(form, () => queue.check(form.input, file ?? NO_FILE));
+    await assertForm(form, () => queue.check(form.input, file ?? NO_FILE));
   } catch (error) {
     if (file !== null) await queue.giveUpFile(file);
     throw error;
@@ -166,8 +164,11 @@ async function addLargeUpload(
 }
 
 /** @throws {InvalidInputError} with what is wrong with the form, and with the job that it says. */
-function assertForm({ problems }: Form, checkJob: () => readonly Problem[]): void {
-  if (problems.length > 0) throw new InvalidInputError([...problems, ...checkJob()]);
+async function assertForm(
+  { problems }: Form,
+  checkJob: () => Promise<readonly Problem[]>,
+): Promise<void> {
+  if (problems.length > 0) throw new InvalidInputError([...problems, ...await checkJob()]);
 }
 
 function assertSize(bytes: number, limitBytes: number): void {
