@@ -8,6 +8,7 @@
 import {
   choice,
   duration,
+  durationOrForever,
   integer,
   kindCommands,
   list,
@@ -105,6 +106,26 @@ export const SETTINGS = {
     size(1, 2 ** 29),
     "1MiB",
     "The largest result of a handler, as JSON; a larger one fails the attempt.",
+  ),
+  "keep-completed": setting(
+    durationOrForever(3_650 * DAY_MS),
+    "7d",
+    "How long completed jobs are kept after their end, with all that is known of them.",
+  ),
+  "keep-cancelled": setting(
+    durationOrForever(3_650 * DAY_MS),
+    "7d",
+    "The same for cancelled jobs.",
+  ),
+  "keep-dead": setting(
+    durationOrForever(3_650 * DAY_MS),
+    "180d",
+    "The same for dead jobs, which wait for somebody to look at them.",
+  ),
+  "keep-jobs": optional(
+    integer(0, 1_000_000_000),
+    "The most finished jobs that are kept; the oldest completed, then the oldest cancelled ones " +
+      "go first, dead ones never for their number.",
   ),
   "upload-limit": setting(
     size(1, 2 ** 40),
@@ -345,4 +366,16 @@ function findText(
   const kept = isStored(name) ? stored.get(name) : undefined;
   if (kept !== undefined) return { text: kept, source: "config", where: `config key ${name}` };
   return { text: SETTINGS[name].default, source: "default", where: `default of ${name}` };
+}
+
+/** How long finished jobs are kept, as the room `job` speaks of it. */
+export function retentionOf(settings: Settings) {
+  return {
+    keepMs: {
+      completed: settings["keep-completed"],
+      dead: settings["keep-dead"],
+      cancelled: settings["keep-cancelled"],
+    },
+    keepJobs: settings["keep-jobs"],
+  };
 }

@@ -93,6 +93,16 @@ export function duration(leastMs: number, mostMs: number): ValueType<number> {
   };
 }
 
+/** In milliseconds; `forever` is infinite. */
+export function durationOrForever(mostMs: number): ValueType<number> {
+  const { expected, parse } = duration(0, mostMs);
+  return {
+    expected: `${expected}, or forever`,
+    parse: (value) => value.trim() === "forever" ? Infinity : parse(value),
+    format: (ms) => ms === Infinity ? "forever" : formatDuration(ms),
+  };
+}
+
 /** In bytes. */
 export function size(leastBytes: number, mostBytes: number): ValueType<number> {
   return {

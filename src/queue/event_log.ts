@@ -155,6 +155,8 @@ export function describeEvent(
       };
     case "webhooks.stuck":
       return { level: "error", fields: { message: event.message } };
+    case "jobs.pruned":
+      return { level: "info", fields: { ...event.jobs } };
     case "clock.set":
       return { level: "warn", fields: { by_ms: event.byMs } };
     case "store.unavailable":

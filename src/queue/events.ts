@@ -3,6 +3,7 @@
  * pages. Emitting is synchronous and never throws into the emitter.
  */
 import type { AttemptError } from "../job/job.ts";
+import type { FinishedState } from "../job/retention.ts";
 import type { JobEvent, JobState } from "../job/state.ts";
 
 interface JobFacts {
@@ -85,6 +86,8 @@ export type QueueEvent =
   }
   /** No webhook can be sent at all. */
   | { readonly type: "webhooks.stuck"; readonly message: string }
+  /** Finished jobs were deleted, because of their age or number. */
+  | { readonly type: "jobs.pruned"; readonly jobs: Readonly<Record<FinishedState, number>> }
   /** The machine's clock was set: forward where the number is positive. */
   | { readonly type: "clock.set"; readonly byMs: number }
   | { readonly type: "store.unavailable"; readonly message: string }

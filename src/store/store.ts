@@ -26,10 +26,11 @@ import type { Outcome } from "../job/outcome.ts";
 import type { Scope } from "../job/scope.ts";
 import type { JobState } from "../job/state.ts";
 import type { DeliveryStore } from "./deliveries.ts";
+import type { PruneStore } from "./prune.ts";
 import type { ScheduleStore } from "./schedules.ts";
 
 /** Durable storage for jobs. */
-export interface JobStore extends ScheduleStore, DeliveryStore, AsyncDisposable {
+export interface JobStore extends ScheduleStore, DeliveryStore, PruneStore, AsyncDisposable {
   /**
    * Inserts all or none. Ids that exist already are named in `duplicates`, and then nothing is
    * inserted; nor when more than `mostWaiting` jobs would then wait for a worker, nor when `request`
@@ -386,7 +387,8 @@ export type AuditAction =
   | "schedule.resume"
   | "schedule.remove"
   | "webhook.replay"
-  | "webhook.rotate";
+  | "webhook.rotate"
+  | "prune";
 
 /** `requested`: a running job was asked to stop; `refused`: its state did not allow the change. */
 export type AuditOutcome = "done" | "requested" | "refused";

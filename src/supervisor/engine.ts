@@ -5,8 +5,8 @@
  *
  * Invariant: whatever ends a worker thread, its commands are killed and its jobs are settled.
  */
-import type { Settings } from "../config/settings.ts";
 import { NO_HANDLERS, type UserHandlers } from "../handlers/program.ts";
+import { retentionOf, type Settings } from "../config/settings.ts";
 import { HANDLERS } from "../handlers/registry.ts";
 import type { HandlerSettings } from "../handlers/handler.ts";
 import type { ArtifactLimits } from "../handlers/output_dir.ts";
@@ -19,6 +19,7 @@ import { killGroup, killMarked } from "../lib/kill.ts";
 import { processStart, thisHost } from "../lib/process_identity.ts";
 import { Duty } from "../maintenance/duty.ts";
 import { createFileSweeper } from "../maintenance/file_sweeper.ts";
+import { Pruner } from "../maintenance/pruner.ts";
 import { createReaper } from "../maintenance/reaper.ts";
 import { WebhookSender } from "../maintenance/webhooks.ts";
 import { Scheduler } from "../maintenance/scheduler.ts";
@@ -98,6 +99,7 @@ class RunningEngine implements Engine {
   readonly #files: AttemptFiles;
   readonly #scheduler: Scheduler;
   readonly #webhooks: WebhookSender;
+  readonly #pruner: Pruner;
   readonly #subscriptions: Disposable[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
   readonly #record: Pick<WorkerRecord, "holder" | "pid" | "host" | "processStart" | "role">;
@@ -184,6 +186,7 @@ class RunningEngine implements Engine {
       random: options.random,
       onError,
     });
+    this.#pruner = new Pruner({ queue, retention: retentionOf(settings), onError });
   }
 
   async start(): Promise<void> {
@@ -206,6 +209,7 @@ class RunningEngine implements Engine {
     this.#fileSweeper.start();
     this.#scheduler.start();
     this.#webhooks.start();
+    this.#pruner.start();
   }
 
   async useHandlers(handlers: UserHandlers): Promise<void> {
@@ -267,6 +271,7 @@ class RunningEngine implements Engine {
       this.#fileSweeper.stop(),
       this.#scheduler.stop(),
       this.#webhooks.stop(),
+      this.#pruner.stop(),
     ]);
     await this.#options.queue.metrics.flush();
     await this.#options.queue.store.removeWorkers(this.holder).catch(() => {});

@@ -25,6 +25,7 @@ import { prepareMetrics } from "./metrics.ts";
 import { checkVersion, migrate } from "./migrate.ts";
 import { prepareKinds } from "./kinds.ts";
 import { prepareProgress } from "./progress.ts";
+import { preparePrune } from "./prune.ts";
 import { prepareRead } from "./read.ts";
 import { Reader } from "./reader.ts";
 import { prepareReap } from "./reap.ts";
@@ -125,6 +126,7 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
   const remove = prepareRemoval(connection, files);
   const change = prepareChange(connection, { ends, remove });
   const deliveries = prepareDeliveries(connection);
+  const prune = preparePrune(connection, { remove });
   const schedules = prepareSchedules(connection, { add });
   const read = prepareRead(connection);
   const limits = prepareLimits(connection);
@@ -272,6 +274,19 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
       }),
     useTokens: (ids, nowMs) => write(() => tokens.use(ids, nowMs)),
     audit: (query) => reading(() => audit.read(query)),
+
+    prune: (step) =>
+      step.isDry
+        ? reading(() => prune.step(step, null))
+        : write((transaction) => prune.step(step, transaction)),
+    notePrune: (what, signed) =>
+      write(() => audit.record({ action: "prune", target: what }, signed)),
+    takePruneTurn: async (nowMs, everyMs) =>
+      await reading(() => prune.isTurn(nowMs, everyMs)) &&
+      await write(() => prune.takeTurn(nowMs, everyMs)),
+    size: () => reading(() => prune.size()),
+    shrink: (bytes) => write(() => prune.shrink(bytes)),
+    settleSize: () => reading(() => prune.settleSize()),
 
     addSchedule: (request, signed) =>
       write(() => {
