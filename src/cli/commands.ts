@@ -7,7 +7,7 @@ import { SETTING_NAMES, type SettingName } from "../config/settings.ts";
 import { LIMITS } from "../job/job.ts";
 import { CATCH_UP, OVERLAP, SCHEDULE_LIMITS } from "../job/schedule.ts";
 import { SCOPES } from "../job/scope.ts";
-import { STATES } from "../job/state.ts";
+import { FINISHED_STATES, STATES } from "../job/state.ts";
 import { DELIVERY_STATES } from "../store/deliveries.ts";
 import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
 import { CWD_OPTION, JOB_OPTIONS, RELATION_OPTIONS } from "./job_options.ts";
@@ -322,6 +322,31 @@ export const COMMANDS: readonly CommandSpec[] = [
     settings: STORE,
     examples: [["dlq purge", "ask, then delete"], ["dlq purge --yes", "delete"]],
     load: () => import("./commands/dlq_purge.ts"),
+  },
+  {
+    path: ["prune"],
+    summary: "Delete finished jobs that are old enough, with all that is known of them",
+    description:
+      "Running services do this by themselves, by the settings below. --older-than and --state take " +
+      "the place of the settings; dead jobs go by --older-than only if --state names them. Jobs " +
+      "that others wait for, or whose outcome is not delivered yet, stay. Afterwards the database " +
+      "file is made smaller.",
+    options: [
+      { flags: "--dry-run", doc: "Only say how many would go." },
+      { flags: "--older-than <duration>", doc: "Those that ended so long ago, as 7d." },
+      {
+        flags: "--state <state>",
+        doc: `Only ${FINISHED_STATES.join(", ")}; several with commas, or all.`,
+        choices: [...FINISHED_STATES, "all"],
+      },
+    ],
+    settings: [...STORE, "keep-completed", "keep-cancelled", "keep-dead", "keep-jobs"],
+    examples: [
+      ["prune --dry-run", "what the settings would let go of now"],
+      ["prune --older-than 1d", "completed and cancelled jobs of yesterday and before"],
+      ["prune --older-than 30d --state dead", "dead ones, too"],
+    ],
+    load: () => import("./commands/prune.ts"),
   },
   {
     path: ["config", "list"],
