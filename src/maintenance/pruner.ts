@@ -22,17 +22,18 @@ export interface PrunerOptions {
 }
 
 /** How often a process looks whether it is its turn, and how often it is somebody's. */
-const LOOK_MS = 15_000;
+const LOOK_MS = 5_000;
 const TURN_MS = 60_000;
 
-/** Jobs looked at in one transaction: a few milliseconds. */
-const STEP_JOBS = 250;
+/** What a transaction may take: longer ones look at fewer jobs the next time, shorter ones at more. */
+const STEP_MS = 8;
+const STEP_JOBS = { first: 50, least: 25, most: 500 } as const;
 
 /** Space given back in one transaction. */
 const STEP_BYTES = 1024 * 1024;
 
 /** After a step there is a pause so many times as long, so that others have most of the time. */
-const PAUSE_FACTOR = 5;
+const PAUSE_FACTOR = 4;
 const LEAST_PAUSE_MS = 10;
 
 /** A file with so much unused space, both ways, is made smaller; then so much is left for new jobs. */
@@ -121,16 +122,18 @@ async function pruneGoals(
   { nowMs, isDry = false, signal }: PruneOptions,
 ): Promise<Pruned> {
   const pruned: Pruned = { completed: 0, dead: 0, cancelled: 0 };
+  let limit: number = STEP_JOBS.first;
   for (const { state, endedBeforeMs, most } of goals) {
     let left = most;
     let afterSeq: number | null = 0;
     while (afterSeq !== null && left > 0 && !signal?.aborted) {
       const from: number = afterSeq;
-      const step = { state, endedBeforeMs, most: left, afterSeq: from, limit: STEP_JOBS };
-      const { jobs, nextSeq } = await inStep(
-        isDry,
-        () => store.prune({ ...step, nowMs, isDry }),
-      );
+      const step = { state, endedBeforeMs, most: left, afterSeq: from, limit, nowMs, isDry };
+      const { result, tookMs } = await inStep(isDry, () => store.prune(step));
+      const { jobs, nextSeq } = result;
+      limit = tookMs > STEP_MS
+        ? Math.max(STEP_JOBS.least, Math.floor(limit / 2))
+        : Math.min(STEP_JOBS.most, limit + STEP_JOBS.least);
       pruned[state] += jobs;
       left -= jobs;
       afterSeq = nextSeq;
@@ -147,7 +150,7 @@ export async function shrink(
   let { bytes, unusedBytes } = await store.size();
   while (unusedBytes > bytes * leftShare && !signal?.aborted) {
     const before = unusedBytes;
-    ({ bytes, unusedBytes } = await inStep(false, () => store.shrink(STEP_BYTES)));
+    ({ bytes, unusedBytes } = (await inStep(false, () => store.shrink(STEP_BYTES))).result);
     if (unusedBytes >= before) break; // a file that was made by hand may be unable to shrink
   }
   await store.settleSize();
@@ -158,13 +161,16 @@ function isShrinkable({ bytes, unusedBytes }: { bytes: number; unusedBytes: numb
 }
 
 /** A step, and the pause after it. Reading disturbs nobody, but the thread is others' too. */
-async function inStep<T>(isRead: boolean, step: () => Promise<T>): Promise<T> {
+async function inStep<T>(
+  isRead: boolean,
+  step: () => Promise<T>,
+): Promise<{ result: T; tookMs: number }> {
   const startedMs = performance.now();
   const result = await step();
   const tookMs = performance.now() - startedMs;
   const pauseMs = isRead ? 0 : Math.max(LEAST_PAUSE_MS, tookMs * PAUSE_FACTOR);
   await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  return result;
+  return { result, tookMs };
 }
 
 export function total(pruned: Pruned): number {

@@ -17,6 +17,7 @@ import { depthPromises } from "./conformance/depth.ts";
 import { limitPromises } from "./conformance/limits.ts";
 import { listPromises } from "./conformance/list.ts";
 import { payloadPromises } from "./conformance/payload.ts";
+import { prunePromises } from "./conformance/prune.ts";
 import { reapPromises } from "./conformance/reap.ts";
 import { schedulePromises } from "./conformance/schedules.ts";
 import { relationPromises } from "./conformance/relations.ts";
@@ -48,6 +49,7 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   payloadPromises(suite);
   statsPromises(suite);
   schedulePromises(suite);
+  prunePromises(suite);
   sessionPromises(suite);
   connectionPromises(suite);
   depthPromises(suite);
