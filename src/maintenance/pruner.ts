@@ -10,7 +10,6 @@ import {
   type Retention,
 } from "../job/retention.ts";
 import { FINISHED_STATES } from "../job/state.ts";
-import { sweepFiles } from "../queue/file_writer.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { JobStore } from "../store/store.ts";
 import { Duty } from "./duty.ts";
@@ -75,8 +74,6 @@ export class Pruner {
     const { signal } = this.#stopping;
     if (!await store.takePruneTurn(clock(), TURN_MS)) return;
     const pruned = await prune(store, this.#retention, { nowMs: clock(), signal });
-    // Those of jobs that were deleted, and uploads that never became jobs.
-    await sweepFiles(store, clock());
     if (total(pruned) > 0) events.emit({ type: "jobs.pruned", jobs: pruned });
     if (isShrinkable(await store.size())) {
       await shrink(store, { leftShare: UNUSED.leftShare, signal });
