@@ -69,6 +69,8 @@ export class WebhookSender {
   #changeTimer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = true;
+  /** Why nothing can be sent; told once. */
+  #stuckBy: string | null = null;
 
   constructor(options: WebhookSenderOptions) {
     this.#options = options;
@@ -164,9 +166,13 @@ export class WebhookSender {
     const { queue: { store, clock, events }, secretFile } = this.#options;
     if (secretFile === null) return await store.webhookSecrets(newWebhookSecret(), clock());
     try {
-      return readWebhookSecrets(secretFile);
+      const secrets = readWebhookSecrets(secretFile);
+      this.#stuckBy = null;
+      return secrets;
     } catch (error) {
-      events.emit({ type: "webhooks.stuck", message: (error as Error).message });
+      const { message } = error as Error;
+      if (message !== this.#stuckBy) events.emit({ type: "webhooks.stuck", message });
+      this.#stuckBy = message;
       return null;
     }
   }

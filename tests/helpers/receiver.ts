@@ -45,11 +45,13 @@ export class Receiver implements AsyncDisposable {
 
   async #answer(request: Request): Promise<Response> {
     const { pathname, search } = new URL(request.url);
+    const body = await request.text().catch(() => null);
+    if (body === null) return new Response(); // given up by its sender
     const received = {
       method: request.method,
       path: pathname + search,
       headers: request.headers,
-      body: await request.text(),
+      body,
     };
     this.received.push(received);
     return await this.reply(received, request.signal);

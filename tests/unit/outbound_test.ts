@@ -49,6 +49,17 @@ Deno.test("a request carries its method, path, headers and body, and the host of
   assert.equal(request!.body, "hällo");
 });
 
+Deno.test("a large body arrives whole, and an answer that refuses one counts", async () => {
+  await using server = new Receiver();
+  const body = new TextEncoder().encode("ä".repeat(1_000_000));
+  await send(server.url(), { method: "POST", body });
+  assert.equal(server.received[0]!.body.length, 1_000_000);
+  await using refusing = new RawServer(says("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n"));
+  const url = `http://127.0.0.1:${refusing.port}/`;
+  const small = new TextEncoder().encode("x");
+  assert.equal((await send(url, { method: "POST", body: small })).status, 413);
+});
+
 Deno.test("addresses that are not public are refused, by number and by name, before a connection", async () => {
   await using server = new RawServer(says("HTTP/1.1 200 OK\r\n\r\n"));
   const { port } = server;

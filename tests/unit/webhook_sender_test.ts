@@ -113,8 +113,10 @@ Deno.test("webhook-secret-file names the secrets; one that cannot be used stops 
   await b.endOne(receiver.url());
   await Deno.writeTextFile(file, "not a secret");
   await b.sender.runOnce();
+  await b.sender.runOnce();
   assert.deepEqual(receiver.received, []);
-  const stuck = b.events.find(({ type }) => type === "webhooks.stuck");
+  const [stuck, ...more] = b.events.filter(({ type }) => type === "webhooks.stuck");
+  assert.deepEqual(more, []);
   assert.match(JSON.stringify(stuck), /expected whsec_/);
   assert.ok(!JSON.stringify(stuck).includes("not a secret"));
   assert.equal((await b.only()).attempts, 0);
