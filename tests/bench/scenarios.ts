@@ -2,6 +2,7 @@
 import type { Scenario } from "./scenario.ts";
 import { commands } from "./scenarios/commands.ts";
 import { drain } from "./scenarios/drain.ts";
+import { flow } from "./scenarios/flow.ts";
 import { history } from "./scenarios/history.ts";
 import { idle } from "./scenarios/idle.ts";
 import { memory } from "./scenarios/memory.ts";
@@ -13,6 +14,7 @@ import { submit } from "./scenarios/submit.ts";
 export const SCENARIOS: readonly Scenario[] = [
   submit,
   drain,
+  flow,
   statusReads,
   idle,
   commands,

@@ -3,16 +3,30 @@ import { startEngine } from "../../../src/supervisor/engine.ts";
 import type { DrainFigures, DrainOptions } from "../scenarios/drain.ts";
 import { openQueue, watchJobs } from "./queue.ts";
 
-const { directory, jobs, payloadBytes, inFlight, workers }: DrainOptions = JSON.parse(
+/** As many customers as share the queue. */
+const KEYS = 100;
+
+const { directory, jobs, payloadBytes, inFlight, workers, flow }: DrainOptions = JSON.parse(
   Deno.args[0]!,
 );
-const input = { kind: "count", payload: new Uint8Array(payloadBytes).fill(65) };
+const payload = new Uint8Array(payloadBytes).fill(65);
+let made = 0;
+const newInput = () => ({
+  kind: "count",
+  payload,
+  ...(flow === "keys" ? { key: `key-${made++ % KEYS}` } : {}),
+});
 const opened = await openQueue(`${directory}/queue.db`, { workers });
 const { queue, settings } = opened;
+if (flow === "limits") {
+  // So high that they hold up nothing: what is measured is that they are looked at.
+  const rate = { limit: 1_000_000, periodMs: 1_000 };
+  await queue.store.changeQueue("default", { maxRunning: 1_000_000, rate }, Date.now());
+}
 
 const prepared = Math.ceil(jobs / 1_000) * 1_000;
 for (let added = 0; added < prepared; added += 1_000) {
-  await queue.addAll(Array.from({ length: 1_000 }, () => input));
+  await queue.addAll(Array.from({ length: 1_000 }, newInput));
 }
 
 const drained = watchJobs(queue, prepared);
@@ -23,7 +37,7 @@ const bothDrained = watchJobs(queue, jobs);
 const addingMs = performance.now();
 let begun = 0;
 await Promise.all(Array.from({ length: inFlight }, async () => {
-  while (begun++ < jobs) await queue.add(input);
+  while (begun++ < jobs) await queue.add(newInput());
 }));
 const { endMs: bothEndMs } = await bothDrained;
 

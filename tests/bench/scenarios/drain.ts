@@ -12,6 +12,8 @@ export interface DrainOptions {
   /** Callers that add, each waiting for its job to be durable before it adds the next. */
   readonly inFlight: number;
   readonly workers: number;
+  /** What is said of the queue, or of its jobs; nothing unless given. */
+  readonly flow?: "limits" | "keys";
 }
 
 export type DrainFigures = {
