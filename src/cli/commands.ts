@@ -146,11 +146,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "--dlq", doc: "The dead-letter queue; the same as --state dead." },
       QUEUE,
       KIND,
+      {
+        flags: "--search <terms>",
+        doc: "Jobs in which this stands, in any state unless asked otherwise.",
+      },
       LIMIT,
     ],
     settings: STORE,
     examples: [
       ["list", "what waits for a worker"],
+      [`list --search 'state:dead error:timeout payload.user:7'`, "what it says, and why it died"],
       ["list --state all --limit 10", "the newest jobs"],
       ["list --state failed,dead --queue mail", "what went wrong in a queue"],
       ["list --state all --json | jq -r '.[].id'", "for scripts"],

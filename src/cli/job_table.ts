@@ -28,6 +28,7 @@ export interface JobFilter {
   readonly states: readonly JobState[] | undefined;
   readonly queue: string | undefined;
   readonly kind: string | undefined;
+  readonly search: string | undefined;
   readonly limit: number;
 }
 
@@ -40,6 +41,7 @@ export function readFilter(
     states,
     queue: options.text("queue"),
     kind: options.text("kind"),
+    search: options.text("search"),
     limit: options.integer("limit", { least: 1, most: MOST_JOBS }) ?? LIMITS.listPageDefault,
   };
 }
@@ -55,7 +57,9 @@ export async function printJobs(
     const views = jobs.map(async (job) => ({ id: job.id, ...await statusOf(job, queue) }));
     out.json(await Promise.all(views));
   } else if (jobs.length === 0) {
-    out.note(describeNothing(query.states, (query.queue ?? query.kind) !== undefined));
+    out.note(
+      describeNothing(query.states, (query.queue ?? query.kind ?? query.search) !== undefined),
+    );
   } else {
     out.table(COLUMNS, await rows(jobs, queue, out));
   }

@@ -3,6 +3,7 @@ import type { Route } from "./context.ts";
 import { getArtifact, getArtifacts, getInput } from "./routes/artifacts.ts";
 import { getAudit } from "./routes/audit.ts";
 import { cancelJob, deleteJob, getJob, getStatus, requeueJob } from "./routes/job.ts";
+import { postBulk } from "./routes/bulk.ts";
 import { getEvents } from "./routes/events.ts";
 import { getHealth, getReady } from "./routes/health.ts";
 import { listJobs } from "./routes/list.ts";
@@ -32,6 +33,7 @@ import { getWebhook, getWebhooks, replayWebhook } from "./routes/webhooks.ts";
 export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/jobs", handler: postJob, scope: "submit" },
   { method: "POST", path: "/jobs/batch", handler: postBatch, scope: "submit" },
+  { method: "POST", path: "/jobs/bulk", handler: postBulk, scope: "admin" },
   { method: "GET", path: "/jobs", handler: listJobs, scope: "read" },
   { method: "GET", path: "/jobs/{id}", handler: getJob, scope: "read" },
   { method: "GET", path: "/jobs/{id}/status", handler: getStatus, scope: "read" },

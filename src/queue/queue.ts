@@ -25,6 +25,7 @@ import {
   type StagedFile,
 } from "../job/job.ts";
 import { type ParseContext, parseNewJob, parseNewJobs, type PayloadParser } from "../job/parse.ts";
+import { parseSearch, type SearchTerm } from "../job/search.ts";
 import { isFinished, isLeased } from "../job/state.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Tracing } from "../lib/tracing.ts";
@@ -304,8 +305,20 @@ export class Queue {
     return readFile(this.store, file);
   }
 
-  list(query: ListQuery): Promise<JobPage> {
-    return this.store.list(query);
+  /**
+   * A page of jobs, newest first; with `search` those that it describes: see `job/search.ts`. A page
+   * of a search may hold fewer jobs than asked for and not be the last.
+   *
+   * @throws {InvalidInputError} when the search cannot be read.
+   */
+  list(query: ListQuery & { readonly search?: string }): Promise<JobPage> {
+    const { search, states, queue, kind, limit, beforeSeq } = query;
+    if (search === undefined) return this.store.list(query);
+    const terms: SearchTerm[] = parseSearch(search);
+    if (states !== undefined) terms.push({ type: "state", states, isNot: false });
+    if (queue !== undefined) terms.push({ type: "queue", name: queue, isNot: false });
+    if (kind !== undefined) terms.push({ type: "kind", name: kind, isNot: false });
+    return this.store.search({ terms, limit, beforeSeq });
   }
 
   /** Every attempt so far, oldest first, the running or successful one last. */

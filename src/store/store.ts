@@ -23,6 +23,7 @@ import type {
 import type { BackoffPolicy } from "../job/backoff.ts";
 import type { LimitsChange, QueueLimits } from "../job/limits.ts";
 import type { Outcome } from "../job/outcome.ts";
+import type { SearchTerm } from "../job/search.ts";
 import type { Scope } from "../job/scope.ts";
 import type { JobState } from "../job/state.ts";
 import type { DeliveryStore } from "./deliveries.ts";
@@ -101,8 +102,8 @@ export interface JobStore extends ScheduleStore, DeliveryStore, PruneStore, Asyn
 
   /** Cancels a waiting job, or asks the holder of a running one to stop it. */
   cancel(id: string, nowMs: number, signed?: Signature): Promise<Change>;
-  /** Gives a dead or cancelled job a fresh set of attempts, due now. */
-  requeue(id: string, nowMs: number, signed?: Signature): Promise<Change>;
+  /** Gives a dead or cancelled job a fresh set of attempts, due now unless said otherwise. */
+  requeue(id: string, nowMs: number, signed?: Signature, dueAtMs?: number): Promise<Change>;
   /** Deletes a job that no worker holds, with its attempts and output. */
   remove(id: string, nowMs: number, signed?: Signature): Promise<Change>;
   /** Requeues dead jobs, at most `limit` of them; returns how many. */
@@ -116,6 +117,11 @@ export interface JobStore extends ScheduleStore, DeliveryStore, PruneStore, Asyn
   payload(seq: number): Promise<Payload>;
   /** A page of jobs, newest first. */
   list(query: ListQuery): Promise<JobPage>;
+  /**
+   * Jobs that the terms describe, newest first. Looks for a limited time: a page may come with fewer
+   * jobs than asked for and `nextSeq` set, which says that the search is not over.
+   */
+  search(query: SearchQuery): Promise<JobPage>;
   /** Attempts that ended without success, oldest first. */
   attempts(seq: number): Promise<Attempt[]>;
   /** Output of one attempt in the order in which it came. */
@@ -573,6 +579,15 @@ export interface ListQuery {
   readonly limit: number;
   /** Only jobs inserted before this one. */
   readonly beforeSeq?: number;
+}
+
+export interface SearchQuery {
+  readonly terms: readonly SearchTerm[];
+  readonly limit: number;
+  /** Only jobs inserted before this one. */
+  readonly beforeSeq?: number;
+  /** How long to look before a page comes as it is. */
+  readonly patienceMs?: number;
 }
 
 export interface JobPage {

@@ -22,6 +22,7 @@ import { reapPromises } from "./conformance/reap.ts";
 import { schedulePromises } from "./conformance/schedules.ts";
 import { relationPromises } from "./conformance/relations.ts";
 import { requestPromises } from "./conformance/requests.ts";
+import { searchPromises } from "./conformance/search.ts";
 import { sessionPromises } from "./conformance/session.ts";
 import { settlePromises } from "./conformance/settle.ts";
 import { statsPromises } from "./conformance/stats.ts";
@@ -47,6 +48,7 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   changePromises(suite);
   listPromises(suite);
   payloadPromises(suite);
+  searchPromises(suite);
   statsPromises(suite);
   schedulePromises(suite);
   prunePromises(suite);

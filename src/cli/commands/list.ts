@@ -13,7 +13,7 @@ export function run(invocation: Invocation): Promise<number> {
   }
   const states = options.isOn("dlq")
     ? ["dead"] as const
-    : parseStates(options.text("state") ?? "pending");
+    : parseStates(options.text("state") ?? (options.has("search") ? "all" : "pending"));
   const filter = readFilter(invocation, states);
   return withQueue(invocation, async ({ queue }) => {
     await printJobs(invocation, queue, filter);

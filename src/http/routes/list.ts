@@ -13,16 +13,18 @@ const PARAMETERS = {
   kind: parseName,
   limit: wholeNumber(1, LIMITS.listPage),
   cursor: parseCursor,
+  q: (text: string) => ({ value: text }),
 } satisfies Record<string, ParameterParser<unknown>>;
 
 export async function listJobs({ services, query }: Call): Promise<Response> {
-  const { state, queue, kind, limit, cursor } = parseQuery(query, PARAMETERS);
+  const { state, queue, kind, limit, cursor, q } = parseQuery(query, PARAMETERS);
   const page = await services.queue.list({
     states: state,
     queue,
     kind,
     limit: limit ?? LIMITS.listPageDefault,
     beforeSeq: cursor,
+    search: q,
   });
   return json({
     jobs: await Promise.all(page.jobs.map((job) => statusOf(job, services.queue))),

@@ -60,11 +60,11 @@ export function prepareChange(
   /** False: another live job has its unique key. */
   function requeueRow(
     { seq, queue, state, options, traits }: RequeuedJob,
-    nowMs: number,
+    { nowMs, dueAtMs }: { nowMs: number; dueAtMs: number },
     transaction: Transaction,
   ): boolean {
     if (options?.uniqueKey !== undefined && takeKey.run(options.uniqueKey, seq) === 0) return false;
-    let runAtMs = nowMs;
+    let runAtMs = dueAtMs;
     if (traits & TRAITS.WAITS) {
       // Somebody wants it to run whatever became of the jobs that it waited for; those that have not
       // ended yet it waits for again.
@@ -101,13 +101,17 @@ export function prepareChange(
       return { result: "requested", job: findJob(id)! };
     },
 
-    requeue(id: string, nowMs: number, transaction: Transaction): Change {
+    requeue(
+      id: string,
+      times: { nowMs: number; dueAtMs: number },
+      transaction: Transaction,
+    ): Change {
       const job = findJob(id);
       if (job === null) return { result: "missing" };
       if (!isAllowed("requeue", job.state)) return { result: "refused", job };
       const state = job.state as CountedState;
       const { traits } = endingJob(job.seq);
-      if (!requeueRow({ ...job, state, traits }, nowMs, transaction)) {
+      if (!requeueRow({ ...job, state, traits }, times, transaction)) {
         return { result: "refused", job, isKeyTaken: true };
       }
       return { result: "changed", job: findJob(id)! };
@@ -136,7 +140,7 @@ export function prepareChange(
             options: optionsFromText(row["options"] as string | null),
             traits: row["traits"] as number,
           } as const;
-          if (requeueRow(job, nowMs, transaction)) step++;
+          if (requeueRow(job, { nowMs, dueAtMs: nowMs }, transaction)) step++;
         }
         if (step === 0) break;
         requeued += step;

@@ -2,7 +2,9 @@
  * The store on SQLite: one connection per process, which one thread owns. Writes gather into
  * shared commits; reads are immediate. Only puts the operations together; each has its own file.
  */
+import { setImmediate } from "node:timers";
 import { StoreUnavailableError } from "../../job/errors.ts";
+import type { Job } from "../../job/job.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { OpenOptions } from "../open.ts";
 import type { JobStore } from "../store.ts";
@@ -33,6 +35,7 @@ import { prepareRebase } from "./rebase.ts";
 import { prepareRemoval } from "./removal.ts";
 import { prepareRequests } from "./requests.ts";
 import { prepareSchedules } from "./schedules.ts";
+import { prepareSearch } from "./search.ts";
 import { prepareSettle } from "./settle.ts";
 import { prepareStats } from "./stats.ts";
 import { prepareTokens } from "./tokens.ts";
@@ -45,6 +48,9 @@ const BUSY_TIMEOUT_MS = 30;
 
 /** While opening nothing else goes on, and the first openers of a file lock each other out. */
 const OPENING_TIMEOUT_MS = 10_000;
+
+/** How long a search looks before it comes back with what it has. */
+const SEARCH_PATIENCE_MS = 2_000;
 
 /** Pages of 4 KiB in the WAL before they are copied into the database: 16 MiB. */
 const CHECKPOINT_PAGES = 4_000;
@@ -129,6 +135,7 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
   const prune = preparePrune(connection, { remove });
   const schedules = prepareSchedules(connection, { add });
   const read = prepareRead(connection);
+  const search = prepareSearch(connection);
   const limits = prepareLimits(connection);
   const stats = prepareStats(connection, lanes, limits);
   const history = prepareHistory(connection);
@@ -192,9 +199,9 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
       write((transaction) =>
         audit.change("cancel", id, change.cancel(id, nowMs, transaction), signed)
       ),
-    requeue: (id, nowMs, signed) =>
+    requeue: (id, nowMs, signed, dueAtMs = nowMs) =>
       write((transaction) =>
-        audit.change("requeue", id, change.requeue(id, nowMs, transaction), signed)
+        audit.change("requeue", id, change.requeue(id, { nowMs, dueAtMs }, transaction), signed)
       ),
     remove: (id, nowMs, signed) =>
       write((transaction) =>
@@ -210,6 +217,21 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
     find: (id) => reading(() => read.find(id)),
     payload: (seq) => reading(() => read.payload(seq)),
     list: (query) => reading(() => read.list(query)),
+    async search({ patienceMs = SEARCH_PATIENCE_MS, ...query }) {
+      const deadlineMs = performance.now() + patienceMs;
+      const jobs: Job[] = [];
+      let beforeSeq = query.beforeSeq;
+      while (true) {
+        const limit = query.limit - jobs.length;
+        const { page, nextSeq } = await reading(() => search({ ...query, limit, beforeSeq }));
+        jobs.push(...page.jobs);
+        if (nextSeq === null || jobs.length >= query.limit || performance.now() > deadlineMs) {
+          return { jobs, nextSeq };
+        }
+        beforeSeq = nextSeq;
+        await new Promise((resolve) => setImmediate(resolve)); // others first
+      }
+    },
     attempts: (seq) => reading(() => read.attempts(seq)),
     output: (query) => reading(() => read.output(query)),
     dependencies: (seq) => reading(() => read.dependencies(seq)),

@@ -1,0 +1,87 @@
+/** `POST /jobs/bulk`: one change to many jobs, named or found. */
+import { InvalidInputError, type Problem } from "../../job/errors.ts";
+import { LIMITS } from "../../job/job.ts";
+import { parseRateText, RATE_EXPECTED } from "../../job/limits.ts";
+import { describe, ID_PATTERN } from "../../job/parse.ts";
+import { BULK_ACTIONS, type BulkAction, type BulkRequest, changeMany } from "../../queue/bulk.ts";
+import type { Call } from "../context.ts";
+import { json } from "../headers.ts";
+import { parseJsonBytes } from "../json_text.ts";
+import { RequestError } from "../problem.ts";
+
+/** Room for the ids of as many jobs as a batch adds. */
+const BODY_BYTES = 1024 * 1024;
+
+/** Says how many jobs there are and how many were changed. */
+export async function postBulk(call: Call): Promise<Response> {
+  const { request, services: { bodies, queue }, caller } = call;
+  const contentType = request.headers.get("content-type") ?? "";
+  if (contentType.split(";")[0]!.trim().toLowerCase() !== "application/json") {
+    const got = contentType === "" ? "none" : JSON.stringify(contentType.slice(0, 80));
+    throw new RequestError(
+      "unsupported-media-type",
+      `expected the content type application/json, got ${got}`,
+      { accept: "application/json" },
+    );
+  }
+  const input = parseJsonBytes(await bodies.read(request, BODY_BYTES), "the body");
+  const change = parseBulk(input);
+  const { matched, allowed, changed, hasMore } = await changeMany(queue, {
+    ...change,
+    by: caller.name,
+  });
+  return json({
+    action: change.action,
+    dry_run: change.isDryRun,
+    matched,
+    allowed,
+    changed,
+    has_more: hasMore,
+  });
+}
+
+/** @throws {InvalidInputError} with every problem. */
+function parseBulk(input: unknown): Omit<BulkRequest, "by"> {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    const detail = `expected a JSON object, got ${describe(input)}`;
+    throw new InvalidInputError([{ detail, pointer: "" }]);
+  }
+  const problems: Problem[] = [];
+  const report = (field: string, detail: string) =>
+    problems.push({ detail: `${field}: ${detail}`, pointer: `/${field}` });
+  const { action, ids, q, pace, dry_run, ...others } = input as Record<string, unknown>;
+  for (const field of Object.keys(others)) {
+    const known = "action, ids, q, pace, dry_run";
+    report(field.slice(0, 80), `there is no such field; the fields are ${known}`);
+  }
+  if (!BULK_ACTIONS.includes(action as BulkAction)) {
+    report("action", `expected one of ${BULK_ACTIONS.join(", ")}, got ${describe(action)}`);
+  }
+  if ((ids === undefined) === (q === undefined)) {
+    report("ids", "give either ids or q, a search; an empty search finds every job");
+  }
+  if (ids !== undefined) {
+    const isList = Array.isArray(ids) && ids.length <= LIMITS.batchJobs &&
+      ids.every((id) => typeof id === "string" && ID_PATTERN.test(id));
+    if (!isList) {
+      report("ids", `expected an array of at most ${LIMITS.batchJobs} ids, got ${describe(ids)}`);
+    }
+  }
+  if (q !== undefined && typeof q !== "string") {
+    report("q", `expected a search as text, got ${describe(q)}`);
+  }
+  const rate = pace === undefined || typeof pace !== "string" ? null : parseRateText(pace);
+  if (pace !== undefined && (rate === null || action !== "requeue")) {
+    report("pace", `expected, for requeue, ${RATE_EXPECTED}, got ${describe(pace)}`);
+  }
+  if (dry_run !== undefined && typeof dry_run !== "boolean") {
+    report("dry_run", `expected true or false, got ${describe(dry_run)}`);
+  }
+  if (problems.length > 0) throw new InvalidInputError(problems);
+  return {
+    action: action as BulkAction,
+    jobs: q === undefined ? { ids: ids as string[] } : { search: q as string },
+    pace: rate,
+    isDryRun: dry_run === true,
+  };
+}
