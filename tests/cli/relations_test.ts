@@ -21,7 +21,7 @@ Deno.test("add --after waits for jobs, and list and show say for which", async (
   assert.match(list.stdout, /^d +pending .* after others +waits for a, b, c$/m);
   const text = await queuectl(["show", "d"], temp);
   assert.match(text.stdout, /^Run at +when the jobs that it waits for have ended$/m);
-  assert.match(text.stdout, /^After +a \(on any\): not met$/m);
+  assert.match(text.stdout, /^After +a \(on any\): not met; b \(on any\): not met; c/m);
 });
 
 Deno.test("add --after a job that nobody knows exits 2 and names each", async () => {
