@@ -9,7 +9,7 @@ import { quote } from "./parse_values.ts";
 /** So many ids of a cycle are named. */
 const SHOWN = 10;
 
-/** So many cycles are named: there may be as many as pairs of jobs. */
+/** So many cycles are named: there may be as many as there are pairs of jobs. */
 const MOST_CYCLES = 20;
 
 /** Everything that is wrong between the jobs; `indexes` are their places in the batch. */
@@ -17,7 +17,7 @@ export function relationProblems(
   jobs: readonly NewJob[],
   indexes: readonly number[],
 ): Problem[] {
-  return [...sharedKeys(jobs, indexes), ...cycles(jobs, indexes)];
+  return [...sharedKeys(jobs, indexes), ...cycleProblems(jobs, indexes)];
 }
 
 function sharedKeys(jobs: readonly NewJob[], indexes: readonly number[]): Problem[] {
@@ -39,15 +39,28 @@ function sharedKeys(jobs: readonly NewJob[], indexes: readonly number[]): Proble
   return problems;
 }
 
-/** One problem for each cycle that a walk along `after` comes upon, at most {@link MOST_CYCLES}. */
-function cycles(jobs: readonly NewJob[], indexes: readonly number[]): Problem[] {
+function cycleProblems(jobs: readonly NewJob[], indexes: readonly number[]): Problem[] {
+  const problems: Problem[] = [];
+  for (const { position, ids } of cyclesIn(jobs)) {
+    problems.push({ detail: describeCycle(ids()), pointer: `/${indexes[position]!}/after` });
+    if (problems.length === MOST_CYCLES) break;
+  }
+  return problems;
+}
+
+/**
+ * The cycles that a walk along `after` comes upon: the job that closes each, and the ids on it.
+ * Without these jobs there is no cycle left.
+ */
+export function* cyclesIn(
+  jobs: readonly NewJob[],
+): Generator<{ readonly position: number; readonly ids: () => string[] }> {
   const positions = new Map<string, number>();
   for (const [position, { id, isIdFresh }] of jobs.entries()) {
     if (!isIdFresh) positions.set(id, position);
   }
   const next = (position: number): readonly number[] =>
     (jobs[position]!.extras?.after?.ids ?? []).flatMap((id) => positions.get(id) ?? []);
-  const problems: Problem[] = [];
   const seen = new Set<number>();
   for (const start of jobs.keys()) {
     if (seen.has(start) || jobs[start]!.extras?.after == null) continue;
@@ -67,16 +80,13 @@ function cycles(jobs: readonly NewJob[], indexes: readonly number[]): Problem[] 
         path.pop();
         onPath.delete(position);
       } else if (onPath.has(step)) {
-        const ids = path.slice(onPath.get(step)).map((entry) => jobs[entry.position]!.id);
-        const index = indexes[position]!;
-        problems.push({ detail: describeCycle(ids), pointer: `/${index}/after` });
-        if (problems.length === MOST_CYCLES) return problems;
+        const ids = () => path.slice(onPath.get(step)).map((entry) => jobs[entry.position]!.id);
+        yield { position, ids };
       } else if (!seen.has(step)) {
         enter(step);
       }
     }
   }
-  return problems;
 }
 
 function describeCycle(ids: readonly string[]): string {

@@ -128,7 +128,8 @@ export function prepareAdd(
 
   /**
    * Adds jobs that nobody can be told about any more: what was added before, under the same id or
-   * unique key, is not added again, and what waits for a job that does not exist is cancelled.
+   * unique key, is not added again, and what waits for a job that does not exist, or for itself along
+   * others, is cancelled.
    */
   function addMissing(jobs: readonly NewJob[], nowMs: number, transaction: Transaction): void {
     const known = new Set(findDuplicates(jobs));
@@ -136,7 +137,9 @@ export function prepareAdd(
     if (unknown.length === 0) return;
     rows.write();
     const { taken, existing } = extras.check(unknown);
-    insertAll(unknown, { existing: new Map([...existing, ...taken]), nowMs }, transaction);
+    const standIns = new Map([...existing, ...taken]);
+    insertAll(unknown, { existing: standIns, nowMs }, transaction);
+    extras.breakCycles(unknown.filter((_, index) => !standIns.has(index)), nowMs, transaction);
     transaction.wake();
   }
 

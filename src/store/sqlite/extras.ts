@@ -2,6 +2,7 @@
  * Inserting what few jobs have: options, keys, unique keys, files, jobs to wait for. All of a call is
  * checked before anything of it is written.
  */
+import { cyclesIn } from "../../job/batch_relations.ts";
 import { type After, HELD_MS, type JobExtras, type NewJob, type Payload } from "../../job/job.ts";
 import { isAllowed, isFinished, type JobState } from "../../job/state.ts";
 import type { Addition, LiveJob } from "../store.ts";
@@ -162,7 +163,16 @@ export function prepareExtras(
     ends.cancelWaiting(seq, unmetError(unmet.id, unmet.state), nowMs, transaction);
   }
 
-  return { check, insert: insertJob, linkAll };
+  /** Cancels as many of the jobs as it takes for none to wait for itself. */
+  function breakCycles(jobs: readonly NewJob[], nowMs: number, transaction: Transaction): void {
+    for (const { position } of cyclesIn(jobs)) {
+      const seq = findJob.get(jobs[position]!.id)!["seq"] as number;
+      const message = "it was to wait for jobs that wait for it";
+      ends.cancelWaiting(seq, { code: "dependency", message }, nowMs, transaction);
+    }
+  }
+
+  return { check, insert: insertJob, linkAll, breakCycles };
 }
 
 /** Why nothing of the call may be inserted; null: nothing speaks against it. */

@@ -202,6 +202,15 @@ export function relationPromises({ test }: Suite): void {
     assert.ok(calls > 0, "nobody was told");
   });
 
+  test("follow-ups that wait for each other in a circle do not wait for ever", async (store) => {
+    await store.add([newJob({ id: "a" })], T0);
+    const followUps = [waiting("b", "c"), waiting("c", "b"), waiting("d", "b", { on: "any" })];
+    await settleOne(store, await claimOne(store), { ...DONE, followUps });
+    assert.equal((await find(store, "b")).state, "cancelled");
+    assert.equal((await find(store, "c")).state, "cancelled");
+    assert.deepEqual(await idsClaimed(store, { free: 9 }), ["d"]);
+  });
+
   for (const shape of ["chain", "fan"] as const) {
     test(`the end of a job reaches ${MANY} others in a ${shape}, in steps`, async (store) => {
       const jobs = Array.from(
