@@ -1,5 +1,6 @@
 /** The files of a job over HTTP: what it was given, and what it has left. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import type { DroppedFile } from "../../src/store/store.ts";
 import { assertProblem, type HttpBench, httpBench } from "../helpers/http.ts";
 
@@ -102,7 +103,7 @@ Deno.test("the input of a job comes back, however it was stored", async () => {
     settings: { "upload-limit": 8 * 2 ** 20, "allow-commands": true },
   });
   const large = new Uint8Array(3 * 2 ** 20).fill(97);
-  const uploads: { file: Uint8Array<ArrayBuffer>; [field: string]: string | Uint8Array }[] = [
+  const uploads: { file: Uint8Array; [field: string]: string | Uint8Array }[] = [
     {
       file: bytesOf("small"),
     },

@@ -1,5 +1,6 @@
 /** Uploads that are too large for memory: taken while they come, by the same rules as small ones. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { assertProblem, type HttpBench, httpBench, RawConnection } from "../helpers/http.ts";
 import { eventually } from "../helpers/eventually.ts";
 
