@@ -1,7 +1,8 @@
 /**
  * The bare server: Deno.serve and group commit, nothing else. Takes a job as JSON or as an upload,
- * writes id and payload, answers once that is durable; reads a row by its id. No validation, no
- * limits, no states: what queuectl's submit and status would cost if they did nothing more.
+ * writes id and payload, answers once that is durable; reads by its id the row that a status is made
+ * of. No validation, no limits, no checks of who asks, no headers that protect: what queuectl's submit
+ * and status would cost if they did nothing more.
  */
 import { setImmediate } from "node:timers";
 import { bareId, openBare, SUBMITTED } from "./database.ts";
@@ -10,7 +11,11 @@ const database = openBare(Deno.args[0]!, SUBMITTED);
 const begin = database.prepare("BEGIN IMMEDIATE");
 const commit = database.prepare("COMMIT");
 const insert = database.prepare("INSERT INTO jobs (id, payload) VALUES (?, ?)");
-const find = database.prepare("SELECT seq, id, length(payload) AS bytes FROM jobs WHERE id = ?");
+const find = database.prepare(
+  "SELECT id AS job_id, state AS status, state, queue, kind, priority, attempts, max_retries, " +
+    "worker AS processing_by, run_at, created_at, updated_at, started_at, finished_at, error " +
+    "FROM jobs WHERE id = ?",
+);
 
 interface Waiting {
   readonly id: string;

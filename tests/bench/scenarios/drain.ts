@@ -57,7 +57,7 @@ async function runDrain(context: BenchContext): Promise<Row[]> {
       bare: bare.drainPerSecond,
       better: "higher",
       wanted: { ratio: 0.6 },
-      note: "bare: one thread settles and claims 100 jobs per commit",
+      note: "bare: one thread settles and claims 100 jobs per commit, under leases with a token",
     },
     {
       what: "added and drained, 64 in flight",

@@ -42,6 +42,7 @@ async function runStatusReads(context: BenchContext): Promise<Row[]> {
       bare: bare.perSecond,
       better: "higher",
       wanted: { ratio: 0.8 },
+      note: "bare: answers with the same columns of a row by its id, times as numbers",
     },
     lower("  p50", "ms", "p50Ms"),
     lower("  p99", "ms", "p99Ms"),
