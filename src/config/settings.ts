@@ -18,6 +18,7 @@ import {
   probability,
   size,
   text,
+  url,
   type ValueType,
 } from "./values.ts";
 
@@ -194,6 +195,23 @@ export const SETTINGS = {
   "webhook-secret-file": optional(
     text,
     "File with the secret that signs webhooks; by default one is made and kept in the database.",
+  ),
+  "alert-url": optional(
+    url,
+    "Where a signed webhook tells that something is wrong with the queue, and when it is over.",
+  ),
+  "alert-queue-latency": optional(
+    duration(1_000, 365 * DAY_MS),
+    "Tell when a job that is due has waited longer.",
+  ),
+  "alert-dead-jobs": optional(
+    integer(0, 1_000_000_000),
+    "Tell when more jobs than this lie in the dead-letter queue.",
+  ),
+  "alert-no-workers": setting(
+    onOff,
+    "on",
+    "Tell when jobs are due and no worker lives; only where there is an alert-url.",
   ),
   // Not stored: who opens a database must not run programs that somebody else wrote into it.
   "handlers": {

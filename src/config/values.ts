@@ -22,6 +22,17 @@ export const text: ValueType<string> = {
   format: (value) => value,
 };
 
+/** An address of http or https. */
+export const url: ValueType<string> = {
+  expected: "an http or https URL without a user name",
+  parse: (value) => {
+    const parsed = URL.parse(value);
+    const isHttp = parsed?.protocol === "http:" || parsed?.protocol === "https:";
+    return isHttp && parsed.username === "" && parsed.password === "" ? parsed.href : undefined;
+  },
+  format: (value) => value,
+};
+
 /** Several names, separated by commas. */
 export const list: ValueType<readonly string[]> = {
   expected: "names separated by commas",

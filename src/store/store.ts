@@ -205,6 +205,11 @@ export interface JobStore extends ScheduleStore, DeliveryStore, PruneStore, Asyn
   addMetrics(sums: readonly MetricSum[]): Promise<void>;
   metrics(): Promise<MetricSum[]>;
 
+  /** The names of the alerts that fire now. */
+  alerts(): Promise<string[]>;
+  /** An alert begins or ends, and somebody is to be told. False: that has been said already. */
+  changeAlert(change: AlertChange, nowMs: number): Promise<boolean>;
+
   /** Proves that the store can be written, by writing. */
   probe(nowMs: number): Promise<void>;
 
@@ -224,6 +229,15 @@ export type MetricName =
   | "jobs_completed_total"
   | "jobs_failed_total"
   | "worker_restarts_total";
+
+/** An alert that begins or ends, and the webhook that tells of it. */
+export interface AlertChange {
+  readonly name: string;
+  readonly isFiring: boolean;
+  readonly event: string;
+  readonly url: string;
+  readonly body: string;
+}
 
 export interface MetricSum {
   readonly name: MetricName;

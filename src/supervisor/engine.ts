@@ -17,6 +17,7 @@ import type { AttemptEnd } from "../job/outcome.ts";
 import { newId } from "../lib/ids.ts";
 import { killGroup, killMarked } from "../lib/kill.ts";
 import { processStart, thisHost } from "../lib/process_identity.ts";
+import { createAlerts } from "../maintenance/alerts.ts";
 import { Duty } from "../maintenance/duty.ts";
 import { createFileSweeper } from "../maintenance/file_sweeper.ts";
 import { Pruner } from "../maintenance/pruner.ts";
@@ -99,6 +100,8 @@ class RunningEngine implements Engine {
   readonly #files: AttemptFiles;
   readonly #scheduler: Scheduler;
   readonly #webhooks: WebhookSender;
+  /** Null: nobody wants to be told. */
+  readonly #alerts: Duty | null;
   readonly #pruner: Pruner;
   readonly #subscriptions: Disposable[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
@@ -186,6 +189,16 @@ class RunningEngine implements Engine {
       random: options.random,
       onError,
     });
+    this.#alerts = settings["alert-url"] === null ? null : createAlerts({
+      queue,
+      url: settings["alert-url"],
+      rules: {
+        queueLatencyMs: settings["alert-queue-latency"],
+        deadJobs: settings["alert-dead-jobs"],
+        wantsWorkers: settings["alert-no-workers"],
+      },
+      onError,
+    });
     this.#pruner = new Pruner({ queue, retention: retentionOf(settings), onError });
   }
 
@@ -210,6 +223,7 @@ class RunningEngine implements Engine {
     this.#scheduler.start();
     this.#webhooks.start();
     this.#pruner.start();
+    this.#alerts?.start();
   }
 
   async useHandlers(handlers: UserHandlers): Promise<void> {
@@ -271,6 +285,7 @@ class RunningEngine implements Engine {
       this.#fileSweeper.stop(),
       this.#scheduler.stop(),
       this.#webhooks.stop(),
+      this.#alerts?.stop(),
       this.#pruner.stop(),
     ]);
     await this.#options.queue.metrics.flush();

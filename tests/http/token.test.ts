@@ -47,7 +47,10 @@ Deno.test("every route answers to a token with its scope, and to the others 403 
     if (scope === "open") continue;
     for (const held of SCOPES) {
       const { bearer } = bench.made[held];
-      const answer = await bench.call(path.replace("{id}", "nobody"), { method, headers: bearer });
+      // A stream of events would never end; what is wrong with its query is told after the scope.
+      const query = path === "/events" ? "?job=%20" : "";
+      const url = path.replace("{id}", "nobody") + query;
+      const answer = await bench.call(url, { method, headers: bearer });
       if (allows([held], scope)) {
         seen.allowed++;
         assert.ok(![401, 403].includes(answer.status), `${held}: ${method} ${path}`);

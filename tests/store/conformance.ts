@@ -4,6 +4,7 @@
  * is done when all of it passes. Knows no backend.
  */
 import { addPromises } from "./conformance/add.ts";
+import { alertPromises } from "./conformance/alerts.ts";
 import { auditPromises } from "./conformance/audit.ts";
 import { changePromises } from "./conformance/change.ts";
 import { claimPromises } from "./conformance/claim.ts";
@@ -57,6 +58,7 @@ export function storeConformance(name: string, openFresh: OpenFresh): void {
   depthPromises(suite);
   tokenPromises(suite);
   auditPromises(suite);
+  alertPromises(suite);
   relationPromises(suite);
   uniquePromises(suite);
   requestPromises(suite);

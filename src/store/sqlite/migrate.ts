@@ -17,6 +17,7 @@ import { progress } from "./migrations/0009_progress.ts";
 import { kinds } from "./migrations/0010_kinds.ts";
 import { events } from "./migrations/0011_events.ts";
 import { metrics } from "./migrations/0012_metrics.ts";
+import { alerts } from "./migrations/0013_alerts.ts";
 
 /** Step n brings version n - 1 to version n. */
 const MIGRATIONS: readonly string[] = [
@@ -32,6 +33,7 @@ const MIGRATIONS: readonly string[] = [
   kinds,
   events,
   metrics,
+  alerts,
 ];
 
 /** "queu" in ASCII, in the file's header: tells our databases from others. */

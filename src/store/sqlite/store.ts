@@ -9,6 +9,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { OpenOptions } from "../open.ts";
 import type { JobStore } from "../store.ts";
 import { prepareAdd } from "./add.ts";
+import { prepareAlerts } from "./alerts.ts";
 import { prepareAudit } from "./audit.ts";
 import { prepareChange } from "./change.ts";
 import { prepareClaim } from "./claim.ts";
@@ -144,6 +145,7 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
   const kinds = prepareKinds(connection);
   const config = prepareConfig(connection);
   const metrics = prepareMetrics(connection);
+  const alerts = prepareAlerts(connection);
   const tokens = prepareTokens(connection);
   const audit = prepareAudit(connection);
   const probe = connection.prepare(
@@ -376,6 +378,10 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
 
     addMetrics: (sums) => write(() => metrics.add(sums)),
     metrics: () => reading(() => metrics.all()),
+
+    alerts: () => reading(() => alerts.names()),
+    changeAlert: (change, nowMs) =>
+      write((transaction) => alerts.change(change, nowMs, transaction)),
 
     follow: (untilMs) => write(() => journal.follow(untilMs)),
     journal: ({ afterId, limit }) => reading(() => journal.page(afterId, limit)),
