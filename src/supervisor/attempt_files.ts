@@ -32,7 +32,7 @@ export interface AttemptFilesOptions {
 const READ_BYTES = 256 * 1024;
 
 /** How long it is tried to store a file that was left. */
-const STORE_PATIENCE_MS = 30_000;
+const STORE_PATIENCE_MS = 10_000;
 const STORE_PAUSE_MS = 500;
 
 export class AttemptFiles {

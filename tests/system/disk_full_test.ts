@@ -195,3 +195,42 @@ Deno.test({
     await assertCounted(apiOf(second), accepted);
   },
 });
+
+Deno.test({
+  name: "a large upload never uses up the disk: it is refused, and small jobs go on",
+  ignore,
+  async fn() {
+    await using sandbox = await Sandbox.create();
+    await using disk = await SmallDisk.mount(sandbox.path("disk"), "100m");
+    const db = `${disk.path}/queue.db`;
+    const flags = ["--workers", "1", "--upload-limit", "1GiB", "--allow-commands"];
+    const api = apiOf(await sandbox.serve(flags, { db }));
+    const text = "x".repeat(60 * 1024 * 1024);
+    const upload = async (id: string) => {
+      const answer = await api.upload(text, { id });
+      assertProblem(
+        answer,
+        503,
+        /too full for the file: \d+ MiB are free, of which 64 MiB are kept/,
+      );
+      assert.match(answer.headers.get("retry-after") ?? "", /^\d+$/);
+    };
+    await upload("large");
+    assertProblem(await api.get("/jobs/large"), 404);
+    const { status, body } = await api.upload("small", { id: "small" });
+    assert.equal(status, 201, body);
+    await assertCounted(api, new Map([["small", 5]]));
+    // What a command leaves is refused likewise, and its job says so.
+    const command = 'head -c 60000000 /dev/zero > "$QUEUECTL_OUTPUT_DIR/large"';
+    await api.post("/jobs", { id: "leaves", command });
+    const left = await eventually(async () => {
+      const job = (await api.get("/jobs/leaves")).body;
+      return job.state === "completed" ? job.artifacts_dropped : undefined;
+    }, { what: "the job ended", timeoutMs: 60_000, everyMs: 100 });
+    assert.match(left[0].reason, /could not be stored: the disk is too full/);
+    await disk.grow("400m");
+    const answer = await api.upload(text, { id: "large" });
+    assert.equal(answer.status, 201, "the id that was refused is free, and there is room");
+    await assertCounted(api, new Map([["large", text.length]]));
+  },
+});
