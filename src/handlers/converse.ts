@@ -122,10 +122,9 @@ class Talk {
     }
     if (this.#answer !== null) {
       this.#process.answers++;
-      return this.#conclusion(
-        this.#meaning(this.#answer),
-        this.#process.isOver ? "ended" : "ready",
-      );
+      const { isOver, wasForced } = this.#process;
+      const end = this.#meaning(this.#answer);
+      return this.#conclusion(end, isOver || wasForced ? "ended" : "ready");
     }
     const { code, signal, success } = status ?? await this.#process.ended;
     const how = signal === null ? `exit code ${code}` : signal;

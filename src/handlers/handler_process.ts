@@ -31,13 +31,14 @@ export class HandlerProcess {
   /** Jobs that it has answered. */
   answers = 0;
   isOver = false;
+  /** It was sent a signal: it is about to end, whatever it says. */
+  wasForced = false;
   /** Rises whenever it says something. */
   heardBytes = 0;
   #listener: Listener;
   readonly #child: Deno.ChildProcess;
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   #isStopping = false;
-  #wasForced = false;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
 
   /** @throws {Error} when the program cannot be started. */
@@ -100,7 +101,7 @@ export class HandlerProcess {
     if (this.isOver) return;
     const later = (ms: number, act: () => void) => this.#timers.push(setTimeout(act, ms));
     later(graceMs, () => {
-      this.#wasForced = true;
+      this.wasForced = true;
       killGroup(this.pgid, "SIGTERM", { isLeaderAlive: true });
     });
     later(graceMs + GRACE_MS.asked, () => this.kill());
@@ -113,7 +114,7 @@ export class HandlerProcess {
 
   kill(): void {
     if (this.isOver) return;
-    this.#wasForced = true;
+    this.wasForced = true;
     killGroup(this.pgid, "SIGKILL", { isLeaderAlive: true });
     killMarked(this.mark);
   }
@@ -136,7 +137,7 @@ export class HandlerProcess {
     this.forgive();
     // What it has started ends with it; where it was forced to end, also what left its group.
     killGroup(this.pgid, "SIGKILL");
-    if (this.#wasForced) killMarked(this.mark);
+    if (this.wasForced) killMarked(this.mark);
     this.#stdin.abort().catch(() => {});
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise((resolve) => timer = setTimeout(resolve, DRAIN_MS));

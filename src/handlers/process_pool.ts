@@ -41,6 +41,8 @@ export class ProcessPool {
   readonly #options: PoolOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #processes = new Set<HandlerProcess>();
+  /** The keys of the programs that further jobs may be given to. */
+  #current: ReadonlySet<string> = new Set();
   #started = 0;
   #isClosed = false;
 
@@ -79,8 +81,8 @@ export class ProcessPool {
       const restMs = Math.min(FIRST_REST_MS * 2 ** entry.deathsInARow++, LONGEST_REST_MS);
       entry.restUntilMs = performance.now() + restMs;
     }
-    if (how !== "ready" || process.isOver) return;
-    if (this.#isClosed || this.#entries.get(keyOf(program)) !== entry) {
+    if (process.isOver) return;
+    if (how !== "ready" || this.#isClosed || !this.#isCurrent(program)) {
       process.stop();
       return;
     }
@@ -91,9 +93,9 @@ export class ProcessPool {
 
   /** Ends the warm processes of programs that are no longer these; busy ones end after their job. */
   keepOnly(programs: readonly Program[]): void {
-    const kept = new Set(programs.map(keyOf));
+    this.#current = new Set(programs.map(keyOf));
     for (const [key, entry] of this.#entries) {
-      if (kept.has(key)) continue;
+      if (this.#current.has(key)) continue;
       this.#entries.delete(key);
       this.#retire(entry);
     }
@@ -147,12 +149,16 @@ export class ProcessPool {
     };
   }
 
+  #isCurrent(program: Program): boolean {
+    return this.#current.has(keyOf(program));
+  }
+
   #entryOf(program: Program): Entry {
     const key = keyOf(program);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       entry = { idle: null, idleTimer: undefined, deathsInARow: 0, restUntilMs: 0 };
-      this.#entries.set(key, entry);
+      if (this.#current.has(key)) this.#entries.set(key, entry);
     }
     return entry;
   }

@@ -274,7 +274,7 @@ class RunningEngine implements Engine {
       const left = slot.terminate();
       if (left.length > 0) wasCutOff = true;
       this.#killCommands(left);
-      this.#killPrograms(slot);
+      if (left.length > 0 || slot.programs.size > 0) this.#killPrograms(slot);
       this.#dispatcher.release(slot, left.map(({ job }) => job));
     }
     this.#whenIdle?.();
