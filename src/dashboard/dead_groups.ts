@@ -75,8 +75,15 @@ export async function* jobsOfGroup(queue: Queue, key: string): AsyncGenerator<Jo
   }
 }
 
+/** On one line, because forms change the ends of lines. */
 export function groupKey({ kind, lastError }: Job): string {
-  return `${kind}\n${lastError?.code ?? "unknown"}\n${errorGroup(lastError?.message ?? "unknown")}`;
+  return `${kind}|${lastError?.code ?? "unknown"}|${errorGroup(lastError?.message ?? "unknown")}`;
+}
+
+/** The code and the error of a group. */
+export function partsOf(key: string): { code: string; error: string } {
+  const [, code = "", ...error] = key.split("|");
+  return { code, error: error.join("|") };
 }
 
 /** What the reason means, in a few words. */

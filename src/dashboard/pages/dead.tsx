@@ -5,7 +5,7 @@
 import { redirect } from "../answer.ts";
 import { callApi } from "../api_answer.ts";
 import type { Context } from "../context.ts";
-import { type DeadGroup, deadGroups, jobsOfGroup, meaningOf } from "../dead_groups.ts";
+import { type DeadGroup, deadGroups, jobsOfGroup, meaningOf, partsOf } from "../dead_groups.ts";
 import { flash } from "../flash.ts";
 import { count, counted, link } from "../format.ts";
 import { readForm } from "../forms.ts";
@@ -124,7 +124,7 @@ async function groupPage(context: Context, key: string): Promise<Response> {
     if (isMore) break;
   }
   const rows = await withPayloads(jobs.slice(0, GROUP_PAGE_JOBS), context);
-  const [, code = "", error = ""] = key.split("\n");
+  const { code, error } = partsOf(key);
   return await page(
     context,
     { title: "Dead letters", place: "Dead letters", live: "state=dead,pending" },
@@ -209,13 +209,13 @@ async function confirmDelete(context: Context, key: string): Promise<Response> {
   let jobs = 0;
   if (key === "") jobs = (await context.stats()).counts.dead;
   else for await (const some of jobsOfGroup(queue, key)) jobs += some.length;
-  const error = key.split("\n")[2];
+  const { error } = partsOf(key);
   return await page(
     context,
     { title: `Delete ${counted(jobs, "dead job")}`, place: "Dead letters" },
     <section class="panel confirm">
       <h1>Delete {counted(jobs, "dead job")}?</h1>
-      {error !== undefined && <p class="error-text"><Data>{error}</Data></p>}
+      {error !== "" && <p class="error-text"><Data>{error}</Data></p>}
       <p>Attempts, output and files go with the jobs. This cannot be undone.</p>
       <form method="post" action={link(["dead"])} class="actions">
         <input type="hidden" name="group" value={key} />

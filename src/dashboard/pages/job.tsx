@@ -232,7 +232,7 @@ function Text({ text, label, isCut = false }: { text: string; label: string; isC
   const shown = text.slice(0, MOST_SHOWN);
   return (
     <>
-      <pre class="data" tabindex={0} role="region" aria-label={label}>{shown}</pre>
+      <pre class="data" tabindex={0} role="region" aria-label={label}>{`\n${shown}`}</pre>
       {(isCut || shown.length < text.length) && (
         <p class="soft small">Only the beginning is shown.</p>
       )}
