@@ -71,7 +71,9 @@ export class AnsiReader {
     while (start < shown.length) {
       const escape = shown.indexOf(ESCAPE, start);
       const end = escape === -1 ? shown.length : escape;
-      if (end > start) pieces.push({ text: visible(shown.slice(start, end)), look: this.#classes() });
+      if (end > start) {
+        pieces.push({ text: visible(shown.slice(start, end)), look: this.#classes() });
+      }
       if (escape === -1) break;
       SEQUENCE.lastIndex = escape;
       const [sequence = ESCAPE, parameters = "", final] = SEQUENCE.exec(shown) ?? [];
@@ -139,7 +141,11 @@ function extendedColor(codes: readonly number[]): { color: number | null; used: 
     const level = (value: number) => value === 0 ? 0 : 55 + 40 * value;
     const cube = index - 16;
     return {
-      color: nearest(level(Math.floor(cube / 36)), level(Math.floor(cube / 6) % 6), level(cube % 6)),
+      color: nearest(
+        level(Math.floor(cube / 36)),
+        level(Math.floor(cube / 6) % 6),
+        level(cube % 6),
+      ),
       used: 2,
     };
   }

@@ -1,5 +1,5 @@
 /** Answers of the API as pages see them. Owns how its problems are read. */
-import { InvalidInputError, QueueError, type ErrorCode } from "../job/errors.ts";
+import { type ErrorCode, InvalidInputError, QueueError } from "../job/errors.ts";
 import type { ApiCall, PageCall } from "../lib/pages.ts";
 
 export type ApiResult =

@@ -19,7 +19,9 @@ export function HistoryChart(
   const completed = sum((step) => step.completed);
   const failed = sum((step) => step.failedAttempts);
   const dead = sum((step) => step.dead);
-  const ceiling = niceCeiling(Math.max(1, ...steps.map((step) => step.completed + step.failedAttempts)));
+  const ceiling = niceCeiling(
+    Math.max(1, ...steps.map((step) => step.completed + step.failedAttempts)),
+  );
   const summary = `${label}: ${count(added)} jobs added, ${count(completed)} completed, ` +
     `${count(failed)} attempts failed (${percent(failed, completed + failed)} of all attempts), ` +
     `${count(dead)} jobs dead.`;
@@ -43,11 +45,23 @@ export function HistoryChart(
         </div>
       </div>
       <figcaption>
-        <span><b>{count(added)}</b> added</span>
-        <span><i class="key good"></i><b>{count(completed)}</b> completed</span>
-        <span><i class="key bad"></i><b>{count(failed)}</b> attempts failed</span>
-        <span><b>{percent(failed, completed + failed)}</b> failure rate</span>
-        <span><b>{count(dead)}</b> dead</span>
+        <span>
+          <b>{count(added)}</b> added
+        </span>
+        <span>
+          <i class="key good"></i>
+          <b>{count(completed)}</b> completed
+        </span>
+        <span>
+          <i class="key bad"></i>
+          <b>{count(failed)}</b> attempts failed
+        </span>
+        <span>
+          <b>{percent(failed, completed + failed)}</b> failure rate
+        </span>
+        <span>
+          <b>{count(dead)}</b> dead
+        </span>
       </figcaption>
     </figure>
   );

@@ -16,7 +16,12 @@ interface FieldSpec {
 
 const OPTIONS: readonly FieldSpec[] = [
   { name: "queue", label: "Queue", hint: "default, unless you say another" },
-  { name: "priority", label: "Priority", hint: "higher runs first; 0 unless you say", isNumber: true },
+  {
+    name: "priority",
+    label: "Priority",
+    hint: "higher runs first; 0 unless you say",
+    isNumber: true,
+  },
   { name: "delay", label: "Run after", hint: "such as 30s, 10m, 2h; at once unless you say" },
   {
     name: "max_retries",
@@ -24,8 +29,16 @@ const OPTIONS: readonly FieldSpec[] = [
     hint: "after the first attempt fails; 3 unless the settings say otherwise",
     isNumber: true,
   },
-  { name: "timeout", label: "Timeout of an attempt", hint: "such as 30s, 10m; none unless you say" },
-  { name: "id", label: "Id", hint: "a made-up one unless you say; a second job with it is refused" },
+  {
+    name: "timeout",
+    label: "Timeout of an attempt",
+    hint: "such as 30s, 10m; none unless you say",
+  },
+  {
+    name: "id",
+    label: "Id",
+    hint: "a made-up one unless you say; a second job with it is refused",
+  },
   { name: "unique_key", label: "Unique key", hint: "at most one unfinished job has it" },
 ];
 
@@ -81,7 +94,9 @@ function Field(
 
 /** What was typed into the fields, to show it again. */
 export function valuesOf(form: URLSearchParams): Values {
-  return Object.fromEntries([...form].map(([name, value]) => [name, value === "" ? undefined : value]));
+  return Object.fromEntries(
+    [...form].map(([name, value]) => [name, value === "" ? undefined : value]),
+  );
 }
 
 /** The options as the API takes them. */
@@ -100,8 +115,16 @@ export function Problems({ problems }: { problems: readonly string[] }) {
   if (problems.length === 0) return null;
   return (
     <div class="note bad" role="alert">
-      <p><strong>{problems.length === 1 ? "This is wrong:" : "These are wrong:"}</strong></p>
-      <ul>{problems.map((problem) => <li><bdi>{problem}</bdi></li>)}</ul>
+      <p>
+        <strong>{problems.length === 1 ? "This is wrong:" : "These are wrong:"}</strong>
+      </p>
+      <ul>
+        {problems.map((problem) => (
+          <li>
+            <bdi>{problem}</bdi>
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }

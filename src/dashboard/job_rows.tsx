@@ -63,12 +63,18 @@ export function JobTable(
                   />
                 </td>
               )}
-              <td data-label="State"><StateChip state={job.state} /></td>
-              <th scope="row" data-label="Job"><JobLink id={job.id} short /></th>
+              <td data-label="State">
+                <StateChip state={job.state} />
+              </td>
+              <th scope="row" data-label="Job">
+                <JobLink id={job.id} short />
+              </th>
               <td data-label="What it does" class="about">
                 <Data>{aboutJob(job, payload, 100)}</Data>
                 {job.lastError !== null && (
-                  <div class="error-text cut"><Data>{job.lastError.message}</Data></div>
+                  <div class="error-text cut">
+                    <Data>{job.lastError.message}</Data>
+                  </div>
                 )}
               </td>
               <td data-label="Queue">
@@ -76,9 +82,12 @@ export function JobTable(
                   <Data>{job.queue}</Data>
                 </a>
               </td>
-              <td data-label="Kind"><Data>{job.kind}</Data></td>
+              <td data-label="Kind">
+                <Data>{job.kind}</Data>
+              </td>
               <td data-label="Attempts" class="num">
-                {attemptsOf(job)}<span class="soft">/{job.maxRetries + 1}</span>
+                {attemptsOf(job)}
+                <span class="soft">/{job.maxRetries + 1}</span>
               </td>
               <td data-label="Created">
                 <Time at={job.createdAtMs} now={nowMs} />
@@ -95,7 +104,8 @@ export function JobTable(
 
 /** Attempts so far, the running or successful one included. */
 function attemptsOf({ attempts, state }: Job): number {
-  return attempts + (state === "completed" || state === "started" || state === "processing" ? 1 : 0);
+  return attempts +
+    (state === "completed" || state === "started" || state === "processing" ? 1 : 0);
 }
 
 /** When a job that waits will run, where that is not now. */
@@ -103,7 +113,11 @@ function whenOf(job: Job, nowMs: number) {
   if (isHeldBack(job)) return <div class="soft small">waits for other jobs</div>;
   const isWaiting = job.state === "pending" || job.state === "failed";
   if (!isWaiting || job.runAtMs <= nowMs) return null;
-  return <div class="soft small">runs <Time at={job.runAtMs} now={nowMs} /></div>;
+  return (
+    <div class="soft small">
+      runs <Time at={job.runAtMs} now={nowMs} />
+    </div>
+  );
 }
 
 function tookOf({ startedAtMs, finishedAtMs, state }: Job, nowMs: number): string {

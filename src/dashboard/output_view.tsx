@@ -4,7 +4,7 @@ import type { OutputStream } from "../job/job.ts";
 import type { AttemptView } from "../queue/queue.ts";
 import type { StoredChunk } from "../store/store.ts";
 import { bytes, count, counted, encodeSegment, link } from "./format.ts";
-import { outputLines, type OutputLine } from "./output_lines.ts";
+import { type OutputLine, outputLines } from "./output_lines.ts";
 
 /** More lines than people read; the rest is in the raw output. */
 const MOST_LINES = 1_000;
@@ -27,7 +27,9 @@ export function Output({ jobId, attempt, chunks, query, isRunning }: OutputOptio
   const notes = (["stdout", "stderr"] as const).flatMap((one) => {
     const printed = attempt[`${one}Bytes`] ?? 0;
     return printed > sizes[one]
-      ? [`${one} was longer than output-limit: ${bytes(sizes[one])} of ${bytes(printed)} were kept.`]
+      ? [
+        `${one} was longer than output-limit: ${bytes(sizes[one])} of ${bytes(printed)} were kept.`,
+      ]
       : [];
   });
   const rawOf = (one: OutputStream) =>
@@ -36,7 +38,8 @@ export function Output({ jobId, attempt, chunks, query, isRunning }: OutputOptio
     <section class="panel" id="output">
       <div class="panel-head">
         <h2>
-          Output <span class="soft">of attempt {attempt.attempt}{isRunning && ", which runs now"}</span>
+          Output{" "}
+          <span class="soft">of attempt {attempt.attempt}{isRunning && ", which runs now"}</span>
         </h2>
         <nav class="tabs" aria-label="Streams">
           {([undefined, "stdout", "stderr"] as const).map((one) => (

@@ -48,7 +48,9 @@ function jobFields(job: Job, payload: Payload): Record<string, unknown> | null {
     }
   }
   const value = JSON.parse(payload);
-  return job.kind === "command" ? { ...value, ...rest } : { kind: job.kind, payload: value, ...rest };
+  return job.kind === "command"
+    ? { ...value, ...rest }
+    : { kind: job.kind, payload: value, ...rest };
 }
 
 function addCommand(job: Job, payload: Payload): string {

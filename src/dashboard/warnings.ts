@@ -60,7 +60,8 @@ export function findWarnings({ stats, workers, recent, disk, nowMs }: WarningFac
     warnings.push({
       text: `${counted(crashing.length, "worker")} keep${crashing.length === 1 ? "s" : ""} ` +
         `crashing: started anew ${counted(restarts, "time")}.`,
-      advice: "A job may be killing its worker: look among the dead letters for “crash” and “hang”.",
+      advice:
+        "A job may be killing its worker: look among the dead letters for “crash” and “hang”.",
     });
   }
   const waitedMs = oldestReadyAtMs === null ? 0 : nowMs - oldestReadyAtMs;

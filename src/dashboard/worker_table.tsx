@@ -29,18 +29,24 @@ export function WorkerTable(
         <tbody>
           {workers.map((worker) => (
             <tr data-row={`${worker.holder} ${worker.label}`}>
-              <th scope="row" data-label="Worker"><Data>{worker.label}</Data></th>
+              <th scope="row" data-label="Worker">
+                <Data>{worker.label}</Data>
+              </th>
               <td data-label="Doing">
-                {worker.jobId === null
-                  ? <span class="soft">{worker.status}</span>
-                  : <span>runs <JobLink id={worker.jobId} short /></span>}
+                {worker.jobId === null ? <span class="soft">{worker.status}</span> : (
+                  <span>
+                    runs <JobLink id={worker.jobId} short />
+                  </span>
+                )}
                 {worker.status === "draining" && worker.jobId !== null && " (draining)"}
               </td>
               <td data-label="Process">
                 {worker.role} <span class="soft">{worker.pid}</span>
               </td>
               {!isShort && (
-                <td data-label="Up since"><Time at={worker.startedAtMs} now={nowMs} /></td>
+                <td data-label="Up since">
+                  <Time at={worker.startedAtMs} now={nowMs} />
+                </td>
               )}
               {!isShort && (
                 <td data-label="Last sign of life">

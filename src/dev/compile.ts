@@ -19,6 +19,9 @@ const MAIN = "src/main.ts";
 /** Modules that are started by their address, as workers, and so are not found from the main one. */
 const WORKERS = ["src/worker/thread.ts"];
 
+/** Files that modules read at run time, as themselves. */
+const ASSETS = ["src/dashboard/assets"];
+
 const USAGE = "usage: deno task compile [--output PATH]   (default: bin/queuectl)";
 
 /** The compiler is known to overflow the usual stack of its threads on deep module graphs. */
@@ -82,7 +85,7 @@ async function compile(output: string, lockPath: string): Promise<void> {
     "--no-code-cache",
     "--frozen",
     `--lock=${lockPath}`,
-    ...WORKERS.map((module) => `--include=${module}`),
+    ...[...WORKERS, ...ASSETS].map((path) => `--include=${path}`),
     `--output=${output}`,
     MAIN,
   ]);

@@ -1,6 +1,7 @@
 /** `queuectl serve`: the API, workers, supervisor and reaper in one process. */
 import { isLoopbackAddress } from "../../http/host.ts";
 import { startServer } from "../../http/server.ts";
+import type { Pages } from "../../lib/pages.ts";
 import type { Queue } from "../../queue/queue.ts";
 import { isValidAt } from "../../queue/tokens.ts";
 import type { Invocation } from "../command.ts";
@@ -23,11 +24,26 @@ async function startApi({ queue, settings, log, isDraining }: SideOptions): Prom
       message: `everyone who can reach ${host} may use this queue`,
     });
   }
-  const server = await startServer({ queue, settings, log, token, isDraining, version: VERSION });
+  const pages = openPages({ queue, settings, log, isDraining });
+  const version = VERSION;
+  const server = await startServer({ queue, settings, log, token, isDraining, version, pages });
   return {
     ready: { event: "server.listening", fields: { url: server.url } },
     close: () => server.close(),
   };
+}
+
+/** The pages, loaded when somebody looks at the first one: most servers start without a reader. */
+function openPages({ queue, settings, log }: SideOptions): Pages {
+  let loading: Promise<Pages> | undefined;
+  const load = async () => {
+    const { createDashboard } = await import("../../dashboard/dashboard.tsx");
+    return createDashboard({ queue, settings, version: VERSION }, (error, path) => {
+      const message = error instanceof Error ? error.stack ?? error.message : String(error);
+      log.error("page.failed", { path, message });
+    });
+  };
+  return { answer: async (call) => await (await (loading ??= load())).answer(call) };
 }
 
 /** @throws {UsageError} when the address can be reached from elsewhere and nothing guards it. */

@@ -55,8 +55,12 @@ export async function deletePost(context: Context): Promise<Response> {
     { title: "Delete a job", place: "Jobs" },
     <section class="panel confirm">
       <h1>Delete this job?</h1>
-      <p><StateChip state={job.state} /> <JobLink id={id} /></p>
-      <p><Data>{about}</Data></p>
+      <p>
+        <StateChip state={job.state} /> <JobLink id={id} />
+      </p>
+      <p>
+        <Data>{about}</Data>
+      </p>
       <p>Its attempts, output and files go with it. This cannot be undone.</p>
       <form method="post" action={link(["jobs", id, "delete"])} class="actions">
         <input type="hidden" name="sure" value="1" />
@@ -120,8 +124,8 @@ export async function bulkPost(context: Context): Promise<Response> {
       <h1>{verb} {counted(possible.length, "job")}?</h1>
       {rest > 0 && (
         <p>
-          Of the {ids.length} selected, {rest} {rest === 1 ? "is" : "are"} left out: only jobs that are{" "}
-          {needs} can be.
+          Of the {ids.length} selected, {rest} {rest === 1 ? "is" : "are"}{" "}
+          left out: only jobs that are {needs} can be.
         </p>
       )}
       {action === "delete" && (
@@ -129,7 +133,9 @@ export async function bulkPost(context: Context): Promise<Response> {
       )}
       <ul class="plain cut-list">
         {possible.slice(0, 20).map(({ id, state }) => (
-          <li><StateChip state={state} /> <JobLink id={id} /></li>
+          <li>
+            <StateChip state={state} /> <JobLink id={id} />
+          </li>
         ))}
         {possible.length > 20 && <li>and {counted(possible.length - 20, "more job")}</li>}
       </ul>
@@ -170,7 +176,9 @@ function nothingSelected(context: Context): Promise<Response> {
     { title: "Nothing selected", place: "Jobs", status: 422 },
     <Empty title="No jobs were selected.">
       <p>Tick the boxes of some jobs first.</p>
-      <p><a href={link(["jobs"])}>Back to the jobs</a></p>
+      <p>
+        <a href={link(["jobs"])}>Back to the jobs</a>
+      </p>
     </Empty>,
   );
 }

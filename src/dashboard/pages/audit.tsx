@@ -38,12 +38,20 @@ export async function auditPage(context: Context): Promise<Response> {
               <tbody>
                 {entries.map(({ seq, atMs, by, action, target, outcome, detail }) => (
                   <tr data-row={String(seq)}>
-                    <td data-label="When"><Time at={atMs} now={nowMs} /></td>
-                    <td data-label="Who"><Data>{by}</Data></td>
+                    <td data-label="When">
+                      <Time at={atMs} now={nowMs} />
+                    </td>
+                    <td data-label="Who">
+                      <Data>{by}</Data>
+                    </td>
                     <td data-label="Did">{action}</td>
-                    <td data-label="To"><Target action={action} target={target} /></td>
+                    <td data-label="To">
+                      <Target action={action} target={target} />
+                    </td>
                     <td data-label="Outcome">{outcome}</td>
-                    <td data-label="Detail"><Data>{detail ?? ""}</Data></td>
+                    <td data-label="Detail">
+                      <Data>{detail ?? ""}</Data>
+                    </td>
                   </tr>
                 ))}
               </tbody>
@@ -62,5 +70,11 @@ export async function auditPage(context: Context): Promise<Response> {
 
 function Target({ action, target }: { action: string; target: string }) {
   const isJob = action === "cancel" || action === "requeue";
-  return isJob ? <a href={link(["jobs", target])}><Data>{target}</Data></a> : <Data>{target}</Data>;
+  return isJob
+    ? (
+      <a href={link(["jobs", target])}>
+        <Data>{target}</Data>
+      </a>
+    )
+    : <Data>{target}</Data>;
 }

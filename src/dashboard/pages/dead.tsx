@@ -62,7 +62,9 @@ export async function deadPage(context: Context): Promise<Response> {
             </ul>
             {caller.may("admin") && groups.length > 1 && (
               <section class="panel">
-                <div class="panel-head"><h2>All dead jobs</h2></div>
+                <div class="panel-head">
+                  <h2>All dead jobs</h2>
+                </div>
                 <GroupActions groupKey="" jobs={dead} />
               </section>
             )}
@@ -79,14 +81,20 @@ function Group({ group, context }: { group: DeadGroup; context: Context }) {
       <div class="group-head">
         <span class="group-count" title={counted(jobs, "job")}>{count(jobs)}</span>
         <div class="grow">
-          <h2 class="error-text"><Data>{error}</Data></h2>
+          <h2 class="error-text">
+            <Data>{error}</Data>
+          </h2>
           <p class="soft small">
-            <b>{code}</b>{meaningOf(code) !== "" && `: ${meaningOf(code)}`} · kind{" "}
-            <Data>{kind}</Data> · queue <Data>{queues.slice(0, 5).join(", ")}</Data> · last{" "}
+            <b>{code}</b>
+            {meaningOf(code) !== "" && `: ${meaningOf(code)}`} · kind <Data>{kind}</Data> · queue
+            {" "}
+            <Data>{queues.slice(0, 5).join(", ")}</Data> · last{" "}
             <Time at={lastAtMs} now={context.nowMs} />: <JobLink id={newest.id} short />
           </p>
         </div>
-        <a class="button" href={link(["dead"], { group: key })}>Look at {jobs === 1 ? "it" : "them"}</a>
+        <a class="button" href={link(["dead"], { group: key })}>
+          Look at {jobs === 1 ? "it" : "them"}
+        </a>
       </div>
       {context.caller.may("admin") && <GroupActions groupKey={key} jobs={jobs} />}
     </li>
@@ -104,7 +112,9 @@ function GroupActions({ groupKey, jobs }: { groupKey: string; jobs: number }) {
         <label>
           at a pace of{" "}
           <select name="pace">
-            {Object.entries(PACES).map(([value, { name }]) => <option value={value}>{name}</option>)}
+            {Object.entries(PACES).map(([value, { name }]) => (
+              <option value={value}>{name}</option>
+            ))}
           </select>
         </label>
       )}
@@ -129,24 +139,30 @@ async function groupPage(context: Context, key: string): Promise<Response> {
     context,
     { title: "Dead letters", place: "Dead letters", live: "state=dead,pending" },
     <>
-      <p><a href={link(["dead"])}>← All dead letters</a></p>
-      <h1 class="error-text"><Data>{error}</Data></h1>
-      <p class="soft"><Data>{code}</Data></p>
-      {rows.length === 0
-        ? <Empty title="No dead jobs of this group are left." />
-        : (
-          <>
-            {caller.may("admin") && (
-              <section class="panel">
-                <div class="panel-head"><h2>The whole group</h2></div>
-                <GroupActions groupKey={key} jobs={rows.length} />
-              </section>
-            )}
-            {caller.may("admin") && <BulkBar />}
-            <JobTable rows={rows} context={context} isSelectable={caller.may("admin")} />
-            {isMore && <p class="soft">Only the newest {GROUP_PAGE_JOBS} are shown.</p>}
-          </>
-        )}
+      <p>
+        <a href={link(["dead"])}>← All dead letters</a>
+      </p>
+      <h1 class="error-text">
+        <Data>{error}</Data>
+      </h1>
+      <p class="soft">
+        <Data>{code}</Data>
+      </p>
+      {rows.length === 0 ? <Empty title="No dead jobs of this group are left." /> : (
+        <>
+          {caller.may("admin") && (
+            <section class="panel">
+              <div class="panel-head">
+                <h2>The whole group</h2>
+              </div>
+              <GroupActions groupKey={key} jobs={rows.length} />
+            </section>
+          )}
+          {caller.may("admin") && <BulkBar />}
+          <JobTable rows={rows} context={context} isSelectable={caller.may("admin")} />
+          {isMore && <p class="soft">Only the newest {GROUP_PAGE_JOBS} are shown.</p>}
+        </>
+      )}
     </>,
   );
 }
@@ -215,7 +231,11 @@ async function confirmDelete(context: Context, key: string): Promise<Response> {
     { title: `Delete ${counted(jobs, "dead job")}`, place: "Dead letters" },
     <section class="panel confirm">
       <h1>Delete {counted(jobs, "dead job")}?</h1>
-      {error !== "" && <p class="error-text"><Data>{error}</Data></p>}
+      {error !== "" && (
+        <p class="error-text">
+          <Data>{error}</Data>
+        </p>
+      )}
       <p>Attempts, output and files go with the jobs. This cannot be undone.</p>
       <form method="post" action={link(["dead"])} class="actions">
         <input type="hidden" name="group" value={key} />
@@ -227,4 +247,3 @@ async function confirmDelete(context: Context, key: string): Promise<Response> {
     </section>,
   );
 }
-

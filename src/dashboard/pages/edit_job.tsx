@@ -111,43 +111,53 @@ async function show(
     { title: "Edit and run again", place: "Jobs", status },
     <>
       <h1>Edit and run again</h1>
-      <p><StateChip state={job.state} /> <JobLink id={job.id} /></p>
-      {job.lastError !== null && <p class="error-text"><Data>{job.lastError.message}</Data></p>}
-      <Problems problems={problems} />
-      {!isEditable ? <Note tone="warn"><p>Only dead and cancelled jobs can be run again.</p></Note> : (
-        <form method="post" action={link(["jobs", job.id, "edit"])} class="panel">
-          {isLarge
-            ? <p class="soft">Its payload is too large to edit here.</p>
-            : isLocked
-            ? (
-              <>
-                <Note tone="info">
-                  <p>
-                    The command cannot be changed from here: that needs a server started with{" "}
-                    <code>--allow-commands</code> and, with tokens, the scope command.
-                  </p>
-                </Note>
-                <pre class="data" tabindex={0} role="region" aria-label="Command">
-                  {commandText(payload) ?? ""}
-                </pre>
-                <input type="hidden" name="payload" value={values["payload"] ?? ""} />
-              </>
-            )
-            : (
-              <>
-                <label for="payload">{isCommand ? "Command" : "Payload"}</label>
-                <textarea id="payload" name="payload" rows={8} class="mono" spellcheck={false}>
-                  {`\n${values["payload"] ?? ""}`}
-                </textarea>
-              </>
-            )}
-          <EditFields values={values} />
-          <div class="actions">
-            <button type="submit" class="primary">Run again with these changes</button>
-            <a class="button" href={link(["jobs", job.id])}>Back</a>
-          </div>
-        </form>
+      <p>
+        <StateChip state={job.state} /> <JobLink id={job.id} />
+      </p>
+      {job.lastError !== null && (
+        <p class="error-text">
+          <Data>{job.lastError.message}</Data>
+        </p>
       )}
+      <Problems problems={problems} />
+      {!isEditable
+        ? (
+          <Note tone="warn">
+            <p>Only dead and cancelled jobs can be run again.</p>
+          </Note>
+        )
+        : (
+          <form method="post" action={link(["jobs", job.id, "edit"])} class="panel">
+            {isLarge ? <p class="soft">Its payload is too large to edit here.</p> : isLocked
+              ? (
+                <>
+                  <Note tone="info">
+                    <p>
+                      The command cannot be changed from here: that needs a server started with{" "}
+                      <code>--allow-commands</code> and, with tokens, the scope command.
+                    </p>
+                  </Note>
+                  <pre class="data" tabindex={0} role="region" aria-label="Command">
+                  {commandText(payload) ?? ""}
+                  </pre>
+                  <input type="hidden" name="payload" value={values["payload"] ?? ""} />
+                </>
+              )
+              : (
+                <>
+                  <label for="payload">{isCommand ? "Command" : "Payload"}</label>
+                  <textarea id="payload" name="payload" rows={8} class="mono" spellcheck={false}>
+                    {`\n${values["payload"] ?? ""}`}
+                  </textarea>
+                </>
+              )}
+            <EditFields values={values} />
+            <div class="actions">
+              <button type="submit" class="primary">Run again with these changes</button>
+              <a class="button" href={link(["jobs", job.id])}>Back</a>
+            </div>
+          </form>
+        )}
     </>,
   );
 }

@@ -24,8 +24,9 @@ export function helpPage(context: Context): Promise<Response> {
         <h2>Why did my job die, and how do I run it again?</h2>
         <ol>
           <li>
-            Open <a href="/ui/dead">Dead letters</a>. What died of the same stands together; open a
-            job by its id.
+            Open{" "}
+            <a href="/ui/dead">Dead letters</a>. What died of the same stands together; open a job
+            by its id.
           </li>
           <li>
             The box at the top says what went wrong and what may help. Each attempt, with its exit
@@ -42,7 +43,9 @@ export function helpPage(context: Context): Promise<Response> {
         <dl class="facts">
           {STATES.map((state) => (
             <div>
-              <dt><StateChip state={state} /></dt>
+              <dt>
+                <StateChip state={state} />
+              </dt>
               <dd>{STATE_MEANING[state]}</dd>
             </div>
           ))}
@@ -53,7 +56,9 @@ export function helpPage(context: Context): Promise<Response> {
         <dl class="facts">
           {KEYS.map(([key, meaning]) => (
             <div>
-              <dt><kbd>{key}</kbd></dt>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
               <dd>{meaning}</dd>
             </div>
           ))}

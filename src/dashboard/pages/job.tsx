@@ -51,8 +51,12 @@ export async function jobPage(context: Context): Promise<Response> {
       <div class="job-head">
         <StateChip state={job.state} big />
         <div class="grow">
-          <h1 class="job-title"><Data>{about || job.kind}</Data></h1>
-          <p class="soft small mono"><Data>{job.id}</Data></p>
+          <h1 class="job-title">
+            <Data>{about || job.kind}</Data>
+          </h1>
+          <p class="soft small mono">
+            <Data>{job.id}</Data>
+          </p>
         </div>
       </div>
       <Why explanation={explanation} job={job} context={context} />
@@ -73,23 +77,31 @@ export async function jobPage(context: Context): Promise<Response> {
       )}
       {job.result !== null && (
         <section class="panel">
-          <div class="panel-head"><h2>Result</h2></div>
+          <div class="panel-head">
+            <h2>Result</h2>
+          </div>
           <Text text={pretty(job.result)} label="Result" />
         </section>
       )}
       <div class="columns">
         <section class="panel">
-          <div class="panel-head"><h2>{job.kind === "command" ? "Command" : "Payload"}</h2></div>
+          <div class="panel-head">
+            <h2>{job.kind === "command" ? "Command" : "Payload"}</h2>
+          </div>
           <PayloadText job={job} payload={payload} />
           <Files job={job} files={files} />
         </section>
         <section class="panel">
-          <div class="panel-head"><h2>Details</h2></div>
+          <div class="panel-head">
+            <h2>Details</h2>
+          </div>
           <Details job={job} payload={payload} dependencies={dependencies} nowMs={nowMs} />
         </section>
       </div>
       <section class="panel">
-        <div class="panel-head"><h2>Add the same again from elsewhere</h2></div>
+        <div class="panel-head">
+          <h2>Add the same again from elsewhere</h2>
+        </div>
         <h3>On the command line</h3>
         <Copyable text={recipes.cli} label="Command line" />
         <h3>With curl</h3>
@@ -109,8 +121,16 @@ function Why(
   return (
     <section class={`why ${tone}`} aria-label="Where it stands">
       <h2>{title}</h2>
-      {error !== null && <p class="why-error"><Data>{error}</Data></p>}
-      {text.trim() !== "" && <p><Data>{text}</Data></p>}
+      {error !== null && (
+        <p class="why-error">
+          <Data>{error}</Data>
+        </p>
+      )}
+      {text.trim() !== "" && (
+        <p>
+          <Data>{text}</Data>
+        </p>
+      )}
       <Actions job={job} context={context} />
     </section>
   );
@@ -126,9 +146,7 @@ function Actions({ job, context: { caller } }: { job: Job; context: Context }) {
       {isAdmin && isRequeueable && (
         <PostButton action={to("requeue")} label="Run again" tone="primary" />
       )}
-      {isAdmin && isRequeueable && (
-        <a class="button" href={to("edit")}>Edit and run again</a>
-      )}
+      {isAdmin && isRequeueable && <a class="button" href={to("edit")}>Edit and run again</a>}
       {isAdmin && isCancellable && job.cancelRequestedAtMs === null && (
         <PostButton
           action={to("cancel")}
@@ -139,9 +157,7 @@ function Actions({ job, context: { caller } }: { job: Job; context: Context }) {
       {caller.may("submit") && (isFinished(job.state) || isLeased(job.state)) && (
         <a class="button" href={link(["new"], { from: job.id })}>Add a copy</a>
       )}
-      {isAdmin && !isLeased(job.state) && (
-        <PostButton action={to("delete")} label="Delete…" />
-      )}
+      {isAdmin && !isLeased(job.state) && <PostButton action={to("delete")} label="Delete…" />}
     </div>
   );
 }
@@ -165,15 +181,22 @@ function Attempts(
         return (
           <li class={outcome} data-row={`${attempt.token}`}>
             <div>
-              <b>Attempt {attempt.attempt}</b>{" "}
-              <span class={`outcome ${outcome}`}>{outcome}</span>{" "}
+              <b>Attempt {attempt.attempt}</b> <span class={`outcome ${outcome}`}>{outcome}</span>
+              {" "}
               <span class="soft">
-                {attempt.worker !== null && <>on <Data>{attempt.worker}</Data>{" "}</>}
+                {attempt.worker !== null && (
+                  <>
+                    on <Data>{attempt.worker}</Data>
+                    {" "}
+                  </>
+                )}
                 {startedAtMs !== null && (
                   <>
                     <Time at={startedAtMs} now={nowMs} />
                     {tookMs !== null &&
-                      `, ${outcome === "running" ? "for" : "took"} ${humanDuration(Math.max(0, tookMs))}`}
+                      `, ${outcome === "running" ? "for" : "took"} ${
+                        humanDuration(Math.max(0, tookMs))
+                      }`}
                   </>
                 )}
                 {attempt.exitCode !== null && `, exit code ${attempt.exitCode}`}
@@ -181,7 +204,9 @@ function Attempts(
               </span>
             </div>
             {attempt.error !== null && (
-              <div class="error-text"><Data>{attempt.error.message}</Data></div>
+              <div class="error-text">
+                <Data>{attempt.error.message}</Data>
+              </div>
             )}
             {job.kind === "command" && attempts.length > 1 && (
               isShown ? <span class="soft small">its output is below</span> : (
@@ -199,7 +224,9 @@ function Attempts(
       {job.state === "failed" && (
         <li class="next">
           <b>Attempt {job.attempts + 1}</b>{" "}
-          <span class="soft"><Time at={job.runAtMs} now={nowMs} /></span>
+          <span class="soft">
+            <Time at={job.runAtMs} now={nowMs} />
+          </span>
         </li>
       )}
     </ol>
@@ -222,7 +249,14 @@ function PayloadText({ job, payload }: { job: Job; payload: Payload }) {
   return (
     <>
       <Text text={commandText(payload) ?? ""} label="Command" />
-      {cwd && <p class="soft small">in the directory <code><Data>{cwd}</Data></code></p>}
+      {cwd && (
+        <p class="soft small">
+          in the directory{" "}
+          <code>
+            <Data>{cwd}</Data>
+          </code>
+        </p>
+      )}
     </>
   );
 }
@@ -253,12 +287,20 @@ function Files({ job, files }: { job: Job; files: readonly StoredFile[] }) {
         {files.map((file) => (
           <li>
             {file.problem === null && file.name !== null
-              ? <a href={of(file)}><Data>{file.name}</Data></a>
+              ? (
+                <a href={of(file)}>
+                  <Data>{file.name}</Data>
+                </a>
+              )
               : <Data>{file.name ?? "more files"}</Data>}{" "}
             <span class="soft small">
               {file.role === "input" ? "input" : `artifact of attempt ${file.attempt}`},{" "}
               {bytes(file.bytes)}
-              {file.problem !== null && <> · not kept: <Data>{file.problem}</Data></>}
+              {file.problem !== null && (
+                <>
+                  · not kept: <Data>{file.problem}</Data>
+                </>
+              )}
             </span>
           </li>
         ))}
@@ -277,20 +319,38 @@ function Details(
 ) {
   const { options } = job;
   const time = (atMs: number | null) =>
-    atMs === null ? null : <>{fullTime(atMs)} <span class="soft">(<Time at={atMs} now={nowMs} />)</span></>;
+    atMs === null ? null : (
+      <>
+        {fullTime(atMs)}{" "}
+        <span class="soft">
+          (<Time at={atMs} now={nowMs} />)
+        </span>
+      </>
+    );
   return (
     <Facts
       rows={[
-        ["Queue", <a href={link(["jobs"], { queue: job.queue })}><Data>{job.queue}</Data></a>],
+        [
+          "Queue",
+          <a href={link(["jobs"], { queue: job.queue })}>
+            <Data>{job.queue}</Data>
+          </a>,
+        ],
         ["Kind", <Data>{job.kind}</Data>],
         ["Priority", String(job.priority)],
         ["Attempts", `${job.attempts} failed; at most ${job.maxRetries + 1}`],
-        ["Timeout", job.timeoutMs === null ? "none" : `${formatDuration(job.timeoutMs)} an attempt`],
+        [
+          "Timeout",
+          job.timeoutMs === null ? "none" : `${formatDuration(job.timeoutMs)} an attempt`,
+        ],
         ["Retries", options?.retry === undefined ? null : describeRetries(options.retry)],
         ["Key", job.key === null ? null : <Data>{job.key}</Data>],
         ["Unique key", options?.uniqueKey === undefined ? null : <Data>{options.uniqueKey}</Data>],
         ["Schedule", options?.schedule === undefined ? null : <Data>{options.schedule}</Data>],
-        ["Calls back", options?.callbackUrl === undefined ? null : <Data>{options.callbackUrl}</Data>],
+        [
+          "Calls back",
+          options?.callbackUrl === undefined ? null : <Data>{options.callbackUrl}</Data>,
+        ],
         ["Created", time(job.createdAtMs)],
         ["Runs at", job.state === "pending" && !isHeldBack(job) ? time(job.runAtMs) : null],
         ["Started", time(job.startedAtMs)],

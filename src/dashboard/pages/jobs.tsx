@@ -58,9 +58,18 @@ export async function jobsPage(context: Context): Promise<Response> {
     { title: "Jobs", place: "Jobs", live: isFirst ? queryOf(filter) : undefined },
     <>
       <h1>Jobs</h1>
-      <Filters filter={filter} counts={stats.counts} queues={stats.queues.map((one) => one.queue)} />
+      <Filters
+        filter={filter}
+        counts={stats.counts}
+        queues={stats.queues.map((one) => one.queue)}
+      />
       {rows.length === 0
-        ? <Nothing filter={filter} total={STATES.reduce((sum, one) => sum + stats.counts[one], 0)} />
+        ? (
+          <Nothing
+            filter={filter}
+            total={STATES.reduce((sum, one) => sum + stats.counts[one], 0)}
+          />
+        )
         : (
           <>
             {caller.may("admin") && <BulkBar />}
@@ -168,7 +177,9 @@ function Nothing({ filter, total }: { filter: Filter; total: number }) {
   if (total === 0) {
     return (
       <Empty title="No jobs yet.">
-        <p><a class="button primary" href={link(["new"])}>Add one</a></p>
+        <p>
+          <a class="button primary" href={link(["new"])}>Add one</a>
+        </p>
       </Empty>
     );
   }
@@ -180,7 +191,9 @@ function Nothing({ filter, total }: { filter: Filter; total: number }) {
   ].filter((word) => word !== "").join(", ");
   return (
     <Empty title={`No jobs like that${words === "" ? "" : ": "}${words}.`}>
-      <p><a href={link(["jobs"])}>All jobs</a></p>
+      <p>
+        <a href={link(["jobs"])}>All jobs</a>
+      </p>
     </Empty>
   );
 }

@@ -54,7 +54,11 @@ export async function newJobPost(context: Context): Promise<Response> {
   const which = form.get("form") === "json" ? "json" : "command";
   const input = which === "json" ? jsonInput(form) : commandInput(form);
   if ("problem" in input) {
-    return await show(context, values, { form: which, problems: [input.problem], status: 422 });
+    return await show(context, values, {
+      form: which,
+      problems: [String(input.problem)],
+      status: 422,
+    });
   }
   const result = await callApi(call, { method: "POST", path: "/jobs", json: input });
   return await answer(context, result, values, which);

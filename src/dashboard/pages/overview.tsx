@@ -28,6 +28,8 @@ const MOST_WORKERS = 12;
 const MOST_DEAD = 5;
 const MOST_QUEUES = 24;
 
+const ADD_EXAMPLE = 'queuectl add "echo hello"';
+
 const TILES: readonly { name: string; states: readonly JobState[]; hint: string }[] = [
   { name: "Waiting", states: ["pending"], hint: "for a worker, or for their time" },
   { name: "Running", states: ["started", "processing"], hint: "on a worker now" },
@@ -158,7 +160,9 @@ function DiedLately(
                   <div class="cut">
                     <JobLink id={job.id} short /> <Data>{aboutJob(job, payload, 80)}</Data>
                   </div>
-                  <div class="error-text"><Data>{job.lastError?.message}</Data></div>
+                  <div class="error-text">
+                    <Data>{job.lastError?.message}</Data>
+                  </div>
                   <div class="soft small">
                     <Time at={job.finishedAtMs} now={context.nowMs} />, after {job.attempts} of{" "}
                     {job.maxRetries + 1} attempts
@@ -189,7 +193,9 @@ function QueueLine({ queues }: { queues: readonly QueueStats[] }) {
       <ul class="queue-line">
         {queues.slice(0, MOST_QUEUES).map(({ queue, counts, rules }) => (
           <li>
-            <a href={link(["jobs"], { queue })}><Data>{queue}</Data></a>{" "}
+            <a href={link(["jobs"], { queue })}>
+              <Data>{queue}</Data>
+            </a>{" "}
             {rules.pausedAtMs !== null && <span class="chip s-failed">paused</span>}{" "}
             <span class="soft">
               {count(counts.pending + counts.failed)} waiting,{" "}
@@ -218,13 +224,19 @@ function NoJobs({ context, hasWorkers }: { context: Context; hasWorkers: boolean
     <section class="panel">
       <Empty title="No jobs yet. Add one:">
         {context.caller.may("submit") && (
-          <p><a class="button primary" href={link(["new"])}>New job</a></p>
+          <p>
+            <a class="button primary" href={link(["new"])}>New job</a>
+          </p>
         )}
         <p>or from a terminal, in the directory of the database:</p>
-        <Copyable text={'queuectl add "echo hello"'} label="Command that adds a job" />
+        <Copyable text={ADD_EXAMPLE} label="Command that adds a job" />
         <p>or by HTTP, a text whose characters are counted:</p>
         <Copyable text={`curl -F file=@notes.txt ${origin}/jobs`} label="Upload with curl" />
-        {!hasWorkers && <p>Workers run them: <code>queuectl worker</code></p>}
+        {!hasWorkers && (
+          <p>
+            Workers run them: <code>queuectl worker</code>
+          </p>
+        )}
       </Empty>
     </section>
   );

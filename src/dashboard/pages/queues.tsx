@@ -71,10 +71,16 @@ function QueuePanel({ queue, context }: { queue: QueueStats; context: Context })
         ))}
       </p>
       <p class="soft small">
-        {isPaused && <>paused <Time at={rules.pausedAtMs} now={nowMs} /> ·{" "}</>}
+        {isPaused && (
+          <>
+            paused <Time at={rules.pausedAtMs} now={nowMs} /> ·{" "}
+          </>
+        )}
         {oldestReadyAtMs === null
           ? "no job is ready"
-          : `the oldest ready job has been waiting for ${coarse(Math.max(0, nowMs - oldestReadyAtMs))}`}
+          : `the oldest ready job has been waiting for ${
+            coarse(Math.max(0, nowMs - oldestReadyAtMs))
+          }`}
         {" · "}
         {limitsText(rules)}
       </p>

@@ -13,6 +13,8 @@ import { readForm } from "../forms.ts";
 import { page } from "../layout.tsx";
 import { Copyable, Data, Empty, JobLink, PostButton, Time } from "../parts.tsx";
 
+const ADD_EXAMPLE = 'queuectl schedule add nightly "pg_dump shop > shop.sql" --cron "0 3 * * *"';
+
 /** How many of the next runs are shown. */
 const NEXT_RUNS = 3;
 
@@ -29,7 +31,7 @@ export async function schedulesPage(context: Context): Promise<Response> {
           <Empty title="No schedules yet.">
             <p>A schedule adds a job again and again. Make one:</p>
             <Copyable
-              text={'queuectl schedule add nightly "pg_dump shop > shop.sql" --cron "0 3 * * *"'}
+              text={ADD_EXAMPLE}
               label="Command that makes a schedule"
             />
           </Empty>
@@ -68,24 +70,45 @@ function SchedulePanel({ schedule, context }: { schedule: Schedule; context: Con
         )}
       </div>
       <p>
-        <b><Data>{words ?? (timing.type === "cron" ? timing.cron : "")}</Data></b>
+        <b>
+          <Data>{words ?? (timing.type === "cron" ? timing.cron : "")}</Data>
+        </b>
         {timing.type === "cron" && (
           <span class="soft">
             {" "}
-            {words !== null && <code><Data>{timing.cron}</Data></code>} <Data>{timing.tz}</Data>
+            {words !== null && (
+              <code>
+                <Data>{timing.cron}</Data>
+              </code>
+            )} <Data>{timing.tz}</Data>
           </span>
         )}
-        : <code><Data>{aboutSchedule(schedule)}</Data></code>
+        :{" "}
+        <code>
+          <Data>{aboutSchedule(schedule)}</Data>
+        </code>
       </p>
       <p class="soft small">
         {isPaused
-          ? <>paused <Time at={pausedAtMs} now={nowMs} />; makes no jobs until it is resumed</>
+          ? (
+            <>
+              paused <Time at={pausedAtMs} now={nowMs} />; makes no jobs until it is resumed
+            </>
+          )
           : <NextRuns schedule={schedule} nowMs={nowMs} />}
       </p>
       <p class="soft small">
         made {count(runs)} {runs === 1 ? "job" : "jobs"}
-        {lastAtMs !== null && <>, the last <Time at={lastAtMs} now={nowMs} /></>}
-        {lastJobId !== null && <>: <JobLink id={lastJobId} short /></>}
+        {lastAtMs !== null && (
+          <>
+            , the last <Time at={lastAtMs} now={nowMs} />
+          </>
+        )}
+        {lastJobId !== null && (
+          <>
+            : <JobLink id={lastJobId} short />
+          </>
+        )}
         {overlaps > 0 && ` · left out ${count(overlaps)}, because the job before was not finished`}
       </p>
     </li>
@@ -97,7 +120,8 @@ function NextRuns({ schedule, nowMs }: { schedule: Schedule; nowMs: number }) {
   if (runs.length === 0) return <>never runs again</>;
   return (
     <>
-      next runs {runs.map(({ atMs, local }, index) => (
+      next runs{" "}
+      {runs.map(({ atMs, local }, index) => (
         <>{index > 0 && ", then "}{relative(atMs, nowMs)} ({local})</>
       ))}
     </>
@@ -134,7 +158,9 @@ export async function removeSchedulePost(context: Context): Promise<Response> {
     context,
     { title: "Remove a schedule", place: "Schedules" },
     <section class="panel confirm">
-      <h1>Remove the schedule <Data>{name}</Data>?</h1>
+      <h1>
+        Remove the schedule <Data>{name}</Data>?
+      </h1>
       <p>It makes no more jobs; those it has made stay.</p>
       <form method="post" action={link(["schedules", name, "remove"])} class="actions">
         <input type="hidden" name="sure" value="1" />

@@ -1,5 +1,11 @@
 /** Every setting, what it is now, and where that comes from. */
-import { isStored, SETTING_NAMES, type SettingName, SETTINGS, variableOf } from "../../config/settings.ts";
+import {
+  isStored,
+  SETTING_NAMES,
+  type SettingName,
+  SETTINGS,
+  variableOf,
+} from "../../config/settings.ts";
 import { formatDuration } from "../../lib/duration.ts";
 import { formatSize } from "../../lib/size.ts";
 import type { Context } from "../context.ts";
@@ -40,8 +46,12 @@ export async function settingsPage(context: Context): Promise<Response> {
                   <th scope="row" data-label="Setting" title={variableOf(name)}>
                     <code>{name}</code>
                   </th>
-                  <td data-label="Now" class={isChanged ? "changed" : ""}><Data>{now}</Data></td>
-                  <td data-label="Default" class="soft"><Data>{fallback ?? "none"}</Data></td>
+                  <td data-label="Now" class={isChanged ? "changed" : ""}>
+                    <Data>{now}</Data>
+                  </td>
+                  <td data-label="Default" class="soft">
+                    <Data>{fallback ?? "none"}</Data>
+                  </td>
                   <td data-label="In the database">
                     {isStored(name)
                       ? <Data>{stored.get(name) ?? "–"}</Data>

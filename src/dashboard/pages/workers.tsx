@@ -27,7 +27,8 @@ export async function workersPage(context: Context): Promise<Response> {
         : (
           <>
             <p>
-              {counted(workers.length, "worker")} in {counted(processes, "process", "processes")},{" "}
+              {counted(workers.length, "worker")} in {counted(processes, "process", "processes")},
+              {" "}
               {busy} at work. Workers that crash or hang are started anew by themselves.
             </p>
             <WorkerTable workers={workers} context={context} />
