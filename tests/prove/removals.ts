@@ -287,4 +287,21 @@ export const REMOVALS: readonly Removal[] = [
     caughtBy: { test: STORE_SUITE, named: "those that wait are still sent" },
     isCheap: true,
   },
+  {
+    protection: "a schedule's time is run only if nobody else has run it",
+    file: "src/store/sqlite/schedules.ts",
+    edits: [[
+      'if (run.move !== null && !isCurrent(run.move)) return { result: "lost" };',
+      "",
+    ]],
+    caughtBy: { test: STORE_SUITE, named: "of several that run the same time" },
+    isCheap: true,
+  },
+  {
+    protection: "pruning keeps what an unfinished job has waited for",
+    file: "src/store/sqlite/prune.ts",
+    edits: [["|| isNeeded(row)) continue;", "|| isNeeded(row) && false) continue;"]],
+    caughtBy: { test: STORE_SUITE, named: "what an unfinished job has waited for" },
+    isCheap: true,
+  },
 ];
