@@ -112,7 +112,7 @@ function change(
       return store.remove(id, nowMs, signed);
     case "requeue": {
       const delayMs = pace === null ? 0 : Math.floor(place / pace.limit) * pace.periodMs;
-      return store.requeue(id, nowMs, signed, nowMs + delayMs);
+      return store.requeue(id, nowMs, signed, { dueAtMs: nowMs + delayMs });
     }
   }
 }

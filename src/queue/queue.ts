@@ -37,6 +37,7 @@ import {
   type Change,
   type Dependency,
   type HistoryStep,
+  type JobEdit,
   type JobPage,
   type JobStore,
   type ListQuery,
@@ -380,9 +381,12 @@ export class Queue {
     return job;
   }
 
-  /** Gives a dead or cancelled job a fresh set of attempts. Throws as {@link Queue.cancel} does. */
-  async requeue(id: string, by?: string): Promise<Job> {
-    const changing = this.store.requeue(id, this.clock(), this.sign(by));
+  /**
+   * Gives a dead or cancelled job a fresh set of attempts, perhaps changed. Throws as
+   * {@link Queue.cancel} does.
+   */
+  async requeue(id: string, by?: string, edit?: JobEdit): Promise<Job> {
+    const changing = this.store.requeue(id, this.clock(), this.sign(by), edit);
     this.events.emit({ type: "work.expected" });
     const job = changed(await changing, id, "requeue");
     this.events.emit({ type: "job.added", jobId: id, queue: job.queue, kind: job.kind });

@@ -103,7 +103,7 @@ export interface JobStore extends ScheduleStore, DeliveryStore, PruneStore, Asyn
   /** Cancels a waiting job, or asks the holder of a running one to stop it. */
   cancel(id: string, nowMs: number, signed?: Signature): Promise<Change>;
   /** Gives a dead or cancelled job a fresh set of attempts, due now unless said otherwise. */
-  requeue(id: string, nowMs: number, signed?: Signature, dueAtMs?: number): Promise<Change>;
+  requeue(id: string, nowMs: number, signed?: Signature, edit?: JobEdit): Promise<Change>;
   /** Deletes a job that no worker holds, with its attempts and output. */
   remove(id: string, nowMs: number, signed?: Signature): Promise<Change>;
   /** Requeues dead jobs, at most `limit` of them; returns how many. */
@@ -575,6 +575,17 @@ export type Change =
     readonly isKeyTaken?: boolean;
   }
   | { readonly result: "missing" };
+
+/** What is changed in a job that is to run again; what is left out stays as it was. */
+export interface JobEdit {
+  readonly payload?: Payload;
+  readonly priority?: number;
+  readonly maxRetries?: number;
+  /** Null: no limit. */
+  readonly timeoutMs?: number | null;
+  /** When it falls due; now unless given. */
+  readonly dueAtMs?: number;
+}
 
 /** A job that another one waits for. */
 export interface Dependency {

@@ -67,3 +67,52 @@ Deno.test("a body sent along with a change is ignored, and the connection stays 
   assert.equal(answer.status, 200);
   assert.equal((await bench.call(`/jobs/${id}/status`)).body.status, "cancelled");
 });
+
+Deno.test("POST /jobs/{id}/requeue with a body changes the job and runs it again", async () => {
+  await using bench = await httpBench({ settings: { "allow-commands": true } });
+  const kill = async (id: string) => {
+    await bench.queue.cancel(id);
+    return id;
+  };
+  const id = await kill(await bench.addCount("before", { timeout: "5s" }));
+  const edit = { payload: "after", max_retries: 9, timeout: null };
+  const answer = await bench.post(`/jobs/${id}/requeue`, edit);
+  assert.equal(answer.status, 200, answer.text);
+  const { body } = await bench.call(`/jobs/${id}`);
+  assert.deepEqual(
+    [body.payload, body.max_retries, body.timeout_ms, body.state],
+    ["after", 9, null, "pending"],
+  );
+
+  const command = (await bench.queue.add({ command: "false", cwd: "/tmp", priority: 3 })).id;
+  await kill(command);
+  assert.equal((await bench.post(`/jobs/${command}/requeue`, { command: "true" })).status, 200);
+  const changed = (await bench.call(`/jobs/${command}`)).body;
+  assert.deepEqual([changed.payload, changed.priority], [{ command: "true", cwd: "/tmp" }, 3]);
+});
+
+Deno.test("what a requeued job may not become is said, and then nothing is changed", async () => {
+  await using bench = await httpBench();
+  const id = await bench.addCount("before");
+  await bench.queue.cancel(id);
+  const edit = { payload: 5, priority: "x", queue: "other" };
+  assertProblem(await bench.post(`/jobs/${id}/requeue`, edit), 422, /queue: cannot be changed/);
+  const { errors } = assertProblem(
+    await bench.post(`/jobs/${id}/requeue`, { payload: 5, priority: "x" }),
+    422,
+  );
+  assert.deepEqual(errors.map((one: { pointer: string }) => one.pointer), [
+    "/priority",
+    "/payload",
+  ]);
+  const command = (await bench.queue.add({ command: "false" })).id;
+  await bench.queue.cancel(command);
+  assertProblem(
+    await bench.post(`/jobs/${command}/requeue`, { command: "true" }),
+    403,
+    /allow-comm/,
+  );
+  assertProblem(await bench.post(`/jobs/${command}/requeue`, { payload: "true" }), 403);
+  assert.equal((await bench.call(`/jobs/${id}`)).body.state, "cancelled");
+  assert.equal((await bench.post(`/jobs/${command}/requeue`, { priority: 1 })).status, 200);
+});

@@ -2,12 +2,17 @@
 import { InvalidInputError, JobNotFoundError } from "../../job/errors.ts";
 import type { Job } from "../../job/job.ts";
 import { ID_PATTERN } from "../../job/parse.ts";
+import { allows } from "../../job/scope.ts";
 import { isFinished } from "../../job/state.ts";
+import { changesWork, parseEdit } from "../../queue/edit.ts";
 import type { Queue } from "../../queue/queue.ts";
 import { jobView, statusOf } from "../../queue/views.ts";
 import { lookUntil } from "../../queue/watching.ts";
+import { missingScope } from "../auth.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
+import { parseJsonBytes } from "../json_text.ts";
+import { checkCommand, mediaType, unsupported } from "./submit.ts";
 
 /**
  * The id that the path names.
@@ -72,9 +77,31 @@ export async function cancelJob(call: Call): Promise<Response> {
   return changed(await queue.cancel(jobIdOf(call), call.caller.name), queue);
 }
 
+/** With a body: changed, as that says. */
 export async function requeueJob(call: Call): Promise<Response> {
-  const { queue } = call.services;
-  return changed(await queue.requeue(jobIdOf(call), call.caller.name), queue);
+  const { services: { queue }, caller } = call;
+  const id = jobIdOf(call);
+  const input = await readChanges(call);
+  if (input === null) return changed(await queue.requeue(id, caller.name), queue);
+  const job = await queue.find(id);
+  if (changesWork(input)) {
+    // Other work under the same id is new work.
+    if (!allows(caller.scopes, "submit")) throw missingScope(caller, "submit");
+    checkCommand(job.kind === "command" ? { kind: "command" } : input, call);
+  }
+  return changed(await queue.requeue(id, caller.name, await parseEdit(input, job, queue)), queue);
+}
+
+/** The body as JSON; null when there is none. */
+async function readChanges({ request, services: { bodies, settings } }: Call): Promise<unknown> {
+  const contentType = request.headers.get("content-type") ?? "";
+  if (request.body === null) return null;
+  const bytes = await bodies.read(request, settings["upload-limit"]);
+  if (bytes.length === 0) return null;
+  if (mediaType(contentType) !== "application/json") {
+    throw unsupported(contentType, "application/json");
+  }
+  return parseJsonBytes(bytes, "the body");
 }
 
 /** Answers with the job as it was. */

@@ -13,7 +13,7 @@ import type { DeferredRows, Transaction } from "./transaction_counts.ts";
  * Payloads of at most this many bytes (or UTF-16 units) stand in the job's row. Larger ones would
  * spill out of the page and be rewritten whenever the state changes.
  */
-const INLINE_PAYLOAD = 1_024;
+export const INLINE_PAYLOAD = 1_024;
 
 const NOTHING_WRONG: Addition = { duplicates: [] };
 

@@ -2,7 +2,8 @@
 import { HELD_MS, type Job, type JobOptions } from "../../job/job.ts";
 import { isAllowed, isFinished, isLeased } from "../../job/state.ts";
 import { FINISHED, fromStates, targetState } from "../guard.ts";
-import type { Change } from "../store.ts";
+import type { Change, JobEdit } from "../store.ts";
+import { INLINE_PAYLOAD } from "./add.ts";
 import type { Connection } from "./connection.ts";
 import type { EndingJob, Ends } from "./ends.ts";
 import type { Remove } from "./removal.ts";
@@ -52,6 +53,15 @@ export function prepareChange(
   );
   const isHeld = connection.prepare("SELECT 1 FROM dependencies WHERE seq = ? AND is_met = 0");
 
+  const editJob = connection.prepare(
+    "UPDATE jobs SET priority = ?, max_retries = ?, timeout_ms = ? WHERE seq = ?",
+  );
+  const editPayload = connection.prepare("UPDATE jobs SET payload = ? WHERE seq = ?");
+  const keepPayload = connection.prepare(
+    "INSERT OR REPLACE INTO payloads (seq, body) VALUES (?, ?)",
+  );
+  const dropPayload = connection.prepare("DELETE FROM payloads WHERE seq = ?");
+
   const findJob = (id: string): Job | null => {
     const row = find.get(id);
     return row === undefined ? null : jobFromRow(row);
@@ -76,6 +86,17 @@ export function prepareChange(
     transaction.count(queue, "pending", 1);
     transaction.journal.job("job.requeued", seq);
     return true;
+  }
+
+  function applyEdit(job: Job, { payload, ...edit }: JobEdit): void {
+    const { priority = job.priority, maxRetries = job.maxRetries, timeoutMs = job.timeoutMs } =
+      edit;
+    if (Object.keys(edit).length > 0) editJob.run(priority, maxRetries, timeoutMs, job.seq);
+    if (payload === undefined) return;
+    const isInline = payload.length <= INLINE_PAYLOAD;
+    editPayload.run(isInline ? payload : null, job.seq);
+    if (isInline) dropPayload.run(job.seq);
+    else keepPayload.run(job.seq, payload);
   }
 
   const endingJob = (seq: number): EndingJob => ({
@@ -103,7 +124,7 @@ export function prepareChange(
 
     requeue(
       id: string,
-      times: { nowMs: number; dueAtMs: number },
+      { nowMs, edit }: { nowMs: number; edit: JobEdit },
       transaction: Transaction,
     ): Change {
       const job = findJob(id);
@@ -111,9 +132,11 @@ export function prepareChange(
       if (!isAllowed("requeue", job.state)) return { result: "refused", job };
       const state = job.state as CountedState;
       const { traits } = endingJob(job.seq);
-      if (!requeueRow({ ...job, state, traits }, times, transaction)) {
+      const { dueAtMs = nowMs } = edit;
+      if (!requeueRow({ ...job, state, traits }, { nowMs, dueAtMs }, transaction)) {
         return { result: "refused", job, isKeyTaken: true };
       }
+      applyEdit(job, edit);
       return { result: "changed", job: findJob(id)! };
     },
 

@@ -201,9 +201,9 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
       write((transaction) =>
         audit.change("cancel", id, change.cancel(id, nowMs, transaction), signed)
       ),
-    requeue: (id, nowMs, signed, dueAtMs = nowMs) =>
+    requeue: (id, nowMs, signed, edit = {}) =>
       write((transaction) =>
-        audit.change("requeue", id, change.requeue(id, { nowMs, dueAtMs }, transaction), signed)
+        audit.change("requeue", id, change.requeue(id, { nowMs, edit }, transaction), signed)
       ),
     remove: (id, nowMs, signed) =>
       write((transaction) =>

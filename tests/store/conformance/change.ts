@@ -184,4 +184,29 @@ export function changePromises({ test }: Suite): void {
     assert.deepEqual((await listAll(store)).map(({ state }) => state), ["pending"]);
     for (const { seq } of dead) assert.deepEqual(await store.attempts(seq), []);
   });
+
+  test("requeue() can change what a job does, in one go with running it again", async (store) => {
+    const large = JSON.stringify("x".repeat(5_000));
+    for (const [id, payload] of [["small", '"before"'], ["large", large]] as const) {
+      await store.add([newJob({ id, payload, maxRetries: 0 })], T0);
+      const { seq } = (await buryOne(store))!;
+      for (const next of ['"after"', JSON.stringify("y".repeat(6_000)), '"again"']) {
+        const change = await store.requeue(id, T0 + 1, undefined, {
+          payload: next,
+          priority: 7,
+          timeoutMs: 5_000,
+          dueAtMs: T0 + 2,
+        });
+        assert.equal(change.result, "changed");
+        assert.equal(await store.payload(seq), next);
+        const job = (await store.find(id))!;
+        const { priority, timeoutMs, maxRetries, runAtMs } = job;
+        assert.deepEqual([priority, timeoutMs, maxRetries, runAtMs], [7, 5_000, 0, T0 + 2]);
+        const refused = await store.requeue(id, T0 + 1, undefined, { payload: '"no"' });
+        assert.equal(refused.result, "refused");
+        assert.equal(await store.payload(seq), next, "a refused change changes nothing");
+        await store.cancel(id, T0 + 3);
+      }
+    }
+  });
 }
