@@ -54,9 +54,7 @@ export class Receiver implements AsyncDisposable {
       body,
     };
     this.received.push(received);
-    // The runtime warns whoever looks at the signal, so only replies that take it do.
-    const signal = this.reply.length > 1 ? request.signal : new AbortController().signal;
-    return await this.reply(received, signal);
+    return await this.reply(received, request.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -156,7 +156,9 @@ Deno.test("a change that a browser sends from another origin is 403; reads are a
     for (const headers of FOREIGN) assertProblem(await send(headers), 403, /origin/);
     for (const headers of OWN) {
       const { status } = await send(headers);
-      assert.ok(status === 404 || status === 415, `${method} ${path} is let through: ${status}`);
+      // A queue needs no job to be paused; what else is named here does not exist.
+      const expected = path.startsWith("/queues/") ? [200, 404, 415] : [404, 415];
+      assert.ok(expected.includes(status), `${method} ${path}: ${status}`);
     }
   }
   for (const headers of FOREIGN) {
