@@ -84,6 +84,30 @@ Deno.test("the transpiled copy runs, is found again, and is another one after a 
   });
 });
 
+Deno.test("what nobody has used for a month is deleted when something new comes", async () => {
+  await using made = await folder({ "a.ts": "export const a = 1;", "b.ts": "export const b = 1;" });
+  const copyOf = (name: string) => {
+    const entry = join(made.dir, name);
+    return transpiledEntry(entry, moduleFiles(entry));
+  };
+  await withCache(made.dir, async () => {
+    const [old, used] = [copyOf("a.ts"), copyOf("b.ts")];
+    const longAgo = new Date(Date.now() - 31 * 86_400_000);
+    for (const path of [old, used]) await Deno.utime(join(path, ".."), longAgo, longAgo);
+    assert.equal(copyOf("b.ts"), used);
+    await Deno.writeTextFile(join(made.dir, "c.ts"), "export const c = 1;");
+    const fresh = copyOf("c.ts");
+    const exists = [old, used, fresh].map((path) => {
+      try {
+        return Deno.statSync(path).isFile;
+      } catch {
+        return false;
+      }
+    });
+    assert.deepEqual(exists, [false, true, true]);
+  });
+});
+
 Deno.test("a cache that others can write to is not used", async () => {
   await using made = await folder({ "main.ts": "export const a = 1;" });
   const shared = join(made.dir, "cache", "queuectl", "handlers");

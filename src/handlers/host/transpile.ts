@@ -6,8 +6,17 @@
  * Invariant: a folder is complete when it has its name, and nobody else can write to it.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
-import { writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -16,6 +25,9 @@ import { IS_CODE } from "./module_files.ts";
 
 /** Part of the folder's name: to be raised when the same text shall become another one. */
 const VERSION = 1;
+
+/** What nobody has used for so long is deleted when something new comes. */
+const KEPT_MS = 30 * 86_400_000;
 
 /** Where the transpiled module stands. */
 export function transpiledEntry(entry: string, texts: ReadonlyMap<string, string>): string {
@@ -32,7 +44,10 @@ export function transpiledEntry(entry: string, texts: ReadonlyMap<string, string
       // Another process may have been faster.
       if (!existsSync(target)) throw error;
     }
+    sweep(folder, Date.now() - KEPT_MS);
   }
+  const now = new Date();
+  utimesSync(target, now, now);
   return join(target, relative(root, entry));
 }
 
@@ -57,6 +72,14 @@ export function transpile(path: string, text: string): string {
 function write(target: string, path: string, text: string): void {
   mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
   writeFileSync(target, IS_CODE.test(path) ? transpile(path, text) : text);
+}
+
+function sweep(folder: string, usedBeforeMs: number): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const { mtimeMs } = lstatSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity };
+    if (mtimeMs < usedBeforeMs) rmSync(path, { recursive: true, force: true });
+  }
 }
 
 function hashOf(texts: ReadonlyMap<string, string>): string {
