@@ -15,7 +15,8 @@ import type { EventBus } from "../queue/events.ts";
 import type { LeftFiles } from "../handlers/output_dir.ts";
 import type { Artifacts, Claim, EndedAttempt, JobStore } from "../store/store.ts";
 import type { AttemptTraces } from "./attempt_traces.ts";
-import type { AttemptReport } from "../worker/protocol.ts";
+import type { AbortReason, AttemptReport } from "../worker/protocol.ts";
+import { endOfAborted } from "../worker/run_attempt.ts";
 import type { AttemptFiles } from "./attempt_files.ts";
 import type { JobInHand, Slot } from "./slot.ts";
 
@@ -37,7 +38,7 @@ export interface DispatcherOptions {
   /** Called before jobs go to a worker. */
   readonly beforeGive: (jobs: readonly LeasedJob[]) => void;
   readonly files: AttemptFiles;
-  /** Called after a job went to a worker whose input had to be written first. */
+  /** Called after a job whose input had to be written first went to its worker, or was given up. */
   readonly afterPrepared: () => void;
 }
 
@@ -80,6 +81,8 @@ export class Dispatcher {
   /** Ended attempts that the store has not taken yet. */
   readonly #unsettled = new Set<Ended>();
   readonly #settling = new Set<Promise<void>>();
+  /** Files that attempts have left, on their way into the store. */
+  readonly #keeping = new Set<Promise<unknown>>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -188,27 +191,29 @@ export class Dispatcher {
   /** Gives a job to a worker once its input is there. */
   async #prepare(slot: Slot, job: LeasedJob): Promise<void> {
     const { files, afterPrepared } = this.#options;
-    slot.hold(job);
+    const stop = slot.hold(job);
     let inputPath: string | null = null;
     let end: AttemptEnd | null = null;
     try {
-      inputPath = await files.writeInput(job, () => slot.holds(job) && !this.#isStopped);
+      inputPath = await files.writeInput(job, () => !stop.aborted && !this.#isStopped);
     } catch (error) {
       end = error instanceof StoreUnavailableError
         ? { type: "released" }
         : noInput(error, files.dir);
     }
-    if (this.#isStopped) end = { type: "released" };
-    if (end === null && slot.holds(job)) {
+    if (stop.aborted) end = endOfAborted(stop.reason as AbortReason, job);
+    else if (this.#isStopped) end = { type: "released" };
+    if (end === null) {
       slot.giveHeld(inputPath === null ? job : { ...job, inputPath });
-      afterPrepared();
-      return;
+    } else {
+      await files.clear(job);
+      // Unless its worker died meanwhile: then it was given back.
+      if (slot.take(job) !== undefined) {
+        this.#settleAll(slot, [ended(job, slot, this.#decide(end, job), 0)]);
+        this.tryClaim();
+      }
     }
-    await files.clear(job);
-    // Unless its worker died meanwhile: then it was given back.
-    if (end === null || slot.take(job) === undefined) return;
-    this.#settleAll(slot, [ended(job, slot, this.#decide(end, job), 0)]);
-    this.tryClaim();
+    afterPrepared();
   }
 
   /** Attempts that a worker reports as over. */
@@ -233,7 +238,9 @@ export class Dispatcher {
     const { files } = this.#options;
     const { event } = one.outcome;
     if (event !== "release" && event !== "snooze") {
-      one.artifacts = await files.keep(one.job, left ?? { dir: "", files: [], dropped: [] });
+      const keeping = files.keep(one.job, left ?? { dir: "", files: [], dropped: [] });
+      this.#keeping.add(keeping);
+      one.artifacts = await keeping.finally(() => this.#keeping.delete(keeping));
     }
     if (this.#isHeldBack) this.#mayBeDue = true;
     const settling = this.#settle(slot, [one]);
@@ -338,6 +345,11 @@ export class Dispatcher {
   /** Leases whose outcomes wait for the store: they must be renewed too. */
   unsettledLeases(): Lease[] {
     return [...this.#unsettled].map(({ seq, token }) => ({ seq, token }));
+  }
+
+  /** Resolves when what attempts have left so far is stored, or cannot be. */
+  async kept(): Promise<void> {
+    await Promise.all(this.#keeping);
   }
 
   /** Resolves when every outcome so far has been taken or refused. */

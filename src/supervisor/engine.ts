@@ -160,8 +160,9 @@ class RunningEngine implements Engine {
         if (jobs.some((job) => startsProcesses(job.kind))) this.#guardian.ensure();
       },
       files: this.#files,
-      // Somebody may have cancelled it before its worker knew of it.
-      afterPrepared: () => this.#stopCancelled(),
+      afterPrepared: () => {
+        if (this.isDraining) this.#checkIdle();
+      },
     });
     const onError = (error: unknown) => {
       if (!(error instanceof StoreUnavailableError)) throw error;
@@ -241,7 +242,11 @@ class RunningEngine implements Engine {
     this.#dispatcher.stop();
     this.#scheduler.stop();
     await this.#saveWorkers().catch(() => {});
-    await this.#idleWithin(this.#options.settings["shutdown-timeout"]);
+    const patienceMs = this.#options.settings["shutdown-timeout"];
+    const deadlineMs = performance.now() + patienceMs;
+    await this.#idleWithin(patienceMs);
+    // What an attempt has left is stored after its worker is free.
+    await within(this.#dispatcher.kept(), Math.max(0, deadlineMs - performance.now()));
     if (this.#stopping !== null) return await this.#stopping;
     this.#abortAll("shutdown");
     await this.#idleWithin(ABORT_PATIENCE_MS);

@@ -43,6 +43,8 @@ const CHUNKS_IN_HAND = 2;
 
 export class Slot {
   readonly inHand = new Map<number, JobInHand>();
+  /** Jobs in hand that the thread does not know of yet. */
+  readonly #held = new Map<number, AbortController>();
   /** Process groups of the handler programs that the thread keeps. */
   readonly programs = new Set<number>();
   /** By `performance.now()`. */
@@ -107,8 +109,13 @@ export class Slot {
     this.#run(jobs);
   }
 
-  /** Takes a job in hand that cannot be given to the thread yet. */
-  hold(job: LeasedJob): void {
+  /**
+   * Takes a job in hand that cannot be given to the thread yet. The signal is aborted, with the
+   * reason, when it is to be stopped before that.
+   */
+  hold(job: LeasedJob): AbortSignal {
+    const held = new AbortController();
+    this.#held.set(job.seq, held);
     this.#chunks.push(1);
     const givenAtMs = performance.now();
     this.inHand.set(job.seq, {
@@ -118,10 +125,12 @@ export class Slot {
       timer: undefined,
       followUps: [],
     });
+    return held.signal;
   }
 
   /** Gives the thread a job that was held. */
   giveHeld(job: LeasedJob): void {
+    this.#held.delete(job.seq);
     this.#run([job]);
   }
 
@@ -147,6 +156,7 @@ export class Slot {
     const found = this.inHand.get(seq);
     if (found === undefined || found.job.token !== token) return undefined;
     this.inHand.delete(seq);
+    this.#held.delete(seq);
     clearTimeout(found.timer);
     // Jobs come back in the order in which they were given.
     if (this.#chunks.length > 0 && --this.#chunks[0]! === 0) this.#chunks.shift();
@@ -154,7 +164,10 @@ export class Slot {
   }
 
   abort(lease: Lease, reason: AbortReason): void {
-    if (this.holds(lease)) this.#ask({ type: "abort", lease, reason });
+    if (!this.holds(lease)) return;
+    const held = this.#held.get(lease.seq);
+    if (held === undefined) this.#ask({ type: "abort", lease, reason });
+    else held.abort(reason);
   }
 
   /** Tells the thread something that it need not answer at once. */
@@ -181,6 +194,8 @@ export class Slot {
     const left = [...this.inHand.values()];
     for (const { timer } of left) clearTimeout(timer);
     this.inHand.clear();
+    for (const held of this.#held.values()) held.abort("lease-lost");
+    this.#held.clear();
     this.#chunks = [];
     this.#isReady = false;
     const worker = this.#worker;

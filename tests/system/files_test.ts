@@ -176,5 +176,9 @@ Deno.test("a gigabyte is uploaded and counted in little memory, while others are
   assert.ok(grownMiB < 160, `it took ${Math.round(grownMiB)} MiB more than 128 MiB did`);
   assert.equal((await api.get("/jobs/giga/result")).body.characters, 512 * MIB);
   assert.equal((await api.get("/jobs/giga")).body.input.bytes, 1024 * MIB);
+  // While its input is being written, a job can be cancelled, and holds up no shutdown.
+  assert.equal((await uploadBytes(server.port, 1024 * MIB, "unwanted")).status, 201);
+  const cancelled = await api.post("/jobs/unwanted/cancel");
+  assert.equal(cancelled.body.state, "cancelled", cancelled.text);
   await noAttemptDirs(sandbox);
 });
