@@ -65,7 +65,7 @@ Deno.test("dlq retry --all and dlq purge do not ask without a terminal", async (
   const purged = await queuectl(["dlq", "purge"], other);
   assert.deepEqual([purged.code, purged.stdout], [0, "Deleted 1 dead job\n"]);
   assert.equal((await queuectl(["show", "dead-1"], other)).code, 3);
-  assert.equal((await queuectl(["list", "--json"], other)).stdout.match(/"id"/g)?.length, 3);
+  assert.equal((await queuectl(["list", "--json"], other)).stdout.match(/"id"/g)?.length, 4);
 });
 
 Deno.test("config set, get, list and unset agree on a setting", async () => {

@@ -11,12 +11,12 @@ Deno.test("list shows pending jobs, and others when asked", async () => {
     assert.equal(code, 0);
     return JSON.parse(stdout).map(({ id }: { id: string }) => id);
   };
-  assert.deepEqual(await ids(), ["later", "mail-2", "mail-1"]);
+  assert.deepEqual(await ids(), ["held-1", "later", "mail-2", "mail-1"]);
   assert.deepEqual(await ids("--state", "dead"), ["dead-1"]);
   assert.deepEqual(await ids("--dlq"), ["dead-1"]);
   assert.deepEqual(await ids("--state", "completed,cancelled"), ["gone", "count-1"]);
   assert.deepEqual(await ids("--state", "all", "--kind", "count"), ["later", "count-1"]);
-  assert.deepEqual(await ids("--queue", "mail"), ["mail-2", "mail-1"]);
+  assert.deepEqual(await ids("--queue", "mail"), ["held-1", "mail-2", "mail-1"]);
   assert.deepEqual(await ids("--state", "all", "--limit", "2"), ["later", "mail-2"]);
   assert.deepEqual(await ids("--queue", "none-such"), []);
 });
@@ -110,10 +110,10 @@ Deno.test("status --json counts jobs by state and queue", async () => {
   await using temp = await tempDir();
   await fillStore(temp.db);
   const status = JSON.parse((await queuectl(["status", "--json"], temp)).stdout);
-  assert.equal(status.total, 6);
+  assert.equal(status.total, 7);
   assert.deepEqual(
     [status.jobs.pending, status.jobs.completed, status.jobs.dead, status.jobs.cancelled],
-    [3, 1, 1, 1],
+    [4, 1, 1, 1],
   );
   assert.deepEqual(
     status.queues.map(({ queue }: { queue: string }) => queue).sort(),
