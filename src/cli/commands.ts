@@ -236,9 +236,28 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     path: ["status"],
     summary: "Show counts by state and queue, workers, and the oldest ready job",
+    description:
+      "With --watch it stays and shows what changes: in place on a terminal, elsewhere " +
+      "as text again and again, or with --json as a document a line. Ctrl-C ends it.",
+    options: [{ flags: "-w, --watch", doc: "Keep showing it, as it changes." }],
     settings: STORE,
-    examples: [["status", "for people"], ["status --json", "for scripts"]],
+    examples: [
+      ["status", "for people"],
+      ["status --watch", "as it changes"],
+      ["status --json", "for scripts"],
+      ["status --watch --json", "one document a line, with every change"],
+    ],
     load: () => import("./commands/status.ts"),
+  },
+  {
+    path: ["top"],
+    summary: "Watch jobs, queues and workers on a full screen, with keys",
+    description:
+      "Keys: arrows or j and k select, Enter opens a job with its output, c cancels it, r requeues " +
+      "it, / searches, Tab goes to queues, workers and the DLQ, ? explains, q quits.",
+    settings: STORE,
+    examples: [["top", "on a terminal"], ["top --db /var/lib/queue.db", "of this database"]],
+    load: () => import("./commands/top.ts"),
   },
   {
     path: ["worker"],

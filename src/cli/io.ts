@@ -8,6 +8,8 @@ export interface TextSink {
   readonly isTerminal: boolean;
   /** Characters in a line of the terminal; 80 where there is none. */
   readonly columns: number;
+  /** Lines on the terminal; 24 where there is none. */
+  readonly rows: number;
   /**
    * Writes all of it.
    *
@@ -19,7 +21,12 @@ export interface TextSink {
 export interface CliIo {
   readonly stdout: TextSink;
   readonly stderr: TextSink;
-  readonly stdin: { readonly isTerminal: boolean; readable(): ReadableStream<Uint8Array> };
+  readonly stdin: {
+    readonly isTerminal: boolean;
+    readable(): ReadableStream<Uint8Array>;
+    /** Whether keys come as they are pressed, Ctrl-C too, and are not shown. */
+    setRaw(isRaw: boolean): void;
+  };
   env(variable: string): string | undefined;
   /** The current directory, absolute. */
   cwd(): string;
@@ -37,6 +44,7 @@ export function processIo(): CliIo {
         return Deno.stdin.isTerminal();
       },
       readable: () => Deno.stdin.readable,
+      setRaw: (isRaw) => Deno.stdin.setRaw(isRaw),
     },
     env: (variable) => Deno.env.get(variable),
     cwd: () => Deno.cwd(),
@@ -51,7 +59,10 @@ function sink(stream: typeof Deno.stdout): TextSink {
   return {
     isTerminal,
     get columns() {
-      return isTerminal ? terminalColumns() : 80;
+      return isTerminal ? terminalSize().columns || 80 : 80;
+    },
+    get rows() {
+      return isTerminal ? terminalSize().rows || 24 : 24;
     },
     write(data) {
       let bytes = typeof data === "string" ? encoder.encode(data) : data;
@@ -72,11 +83,11 @@ function writeSome(stream: typeof Deno.stdout, bytes: Uint8Array): number {
   }
 }
 
-function terminalColumns(): number {
+function terminalSize(): { columns: number; rows: number } {
   try {
-    return Deno.consoleSize().columns || 80;
+    return Deno.consoleSize();
   } catch {
-    return 80;
+    return { columns: 0, rows: 0 };
   }
 }
 

@@ -114,7 +114,11 @@ function runAt(job: Job, out: Output): string {
 /** Why it failed, what it waits for, or else what it runs. */
 async function describeJob(job: Job, queue: Queue): Promise<string> {
   if (isHeldBack(job)) return `waits for ${(await queue.waitingFor(job)).join(", ")}`;
-  if (job.lastError !== null) return job.lastError.message;
+  return job.lastError?.message ?? await workOf(job, queue);
+}
+
+/** What it runs, where its kind says so. */
+export async function workOf(job: Job, queue: Queue): Promise<string> {
   if (job.kind === "http") return requestText(await queue.payload(job));
   if (job.kind !== "command") return "";
   return commandText(await queue.payload(job)) ?? "";

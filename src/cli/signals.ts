@@ -1,6 +1,6 @@
 /** Requests to stop from outside (signals), and reasons to stop from inside (uncaught errors). */
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+const SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 
 export interface CaughtSignals extends Disposable {
   readonly first: Promise<Deno.Signal>;
@@ -8,11 +8,11 @@ export interface CaughtSignals extends Disposable {
 }
 
 /** Catches SIGINT and SIGTERM until disposed; a third one ends the process as if uncaught. */
-export function catchSignals(): CaughtSignals {
+export function catchSignals(caught = SIGNALS): CaughtSignals {
   const first = Promise.withResolvers<Deno.Signal>();
   const second = Promise.withResolvers<Deno.Signal>();
   let count = 0;
-  const listeners = SIGNALS.map((signal) => {
+  const listeners = caught.map((signal) => {
     const listener = () => {
       count++;
       if (count === 1) first.resolve(signal);

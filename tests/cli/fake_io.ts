@@ -6,9 +6,10 @@ export interface FakeIo extends CliIo {
 }
 
 export function fakeIo(
-  { isTerminal = false, columns = 120, env = {}, stdin = "", nowMs = 0, cwd = "/" }: {
+  { isTerminal = false, columns = 120, rows = 24, env = {}, stdin = "", nowMs = 0, cwd = "/" }: {
     isTerminal?: boolean;
     columns?: number;
+    rows?: number;
     env?: Record<string, string>;
     stdin?: string;
     nowMs?: number;
@@ -19,6 +20,7 @@ export function fakeIo(
   const sink = (name: "stdout" | "stderr") => ({
     isTerminal,
     columns,
+    rows,
     write(data: string | Uint8Array) {
       printed[name] += typeof data === "string" ? data : new TextDecoder().decode(data);
     },
@@ -27,7 +29,7 @@ export function fakeIo(
     printed,
     stdout: sink("stdout"),
     stderr: sink("stderr"),
-    stdin: { isTerminal, readable: () => new Blob([stdin]).stream() },
+    stdin: { isTerminal, readable: () => new Blob([stdin]).stream(), setRaw: () => {} },
     env: (variable) => env[variable],
     cwd: () => cwd,
     clock: () => nowMs,

@@ -2,7 +2,7 @@
 import { STATES } from "../../job/state.ts";
 import { humanDuration } from "../../lib/duration.ts";
 import { statsView } from "../../queue/views.ts";
-import type { StateCounts, Throughput } from "../../store/store.ts";
+import type { StateCounts, Stats, Throughput, WorkerStatus } from "../../store/store.ts";
 import { EXIT } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
@@ -15,29 +15,42 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export function run(invocation: Invocation): Promise<number> {
-  const { io, out } = invocation;
+  const { io, out, options } = invocation;
   return withQueue(invocation, async ({ queue }) => {
-    const [stats, workers] = await Promise.all([queue.stats(), queue.workers()]);
-    const nowMs = io.clock();
-    if (out.isJson) {
-      out.json(statsView(stats, workers, nowMs));
+    if (options.isOn("watch")) {
+      const { watchStatus } = await import("../status_watch.ts");
+      await watchStatus(invocation, { queue, print: printStatus });
       return EXIT.done;
     }
-    const queues = stats.queues.map(({ queue, counts, rules }) => [
-      rules.pausedAtMs === null ? queue : `${queue} ${out.colors.yellow("(paused)")}`,
-      ...numbers(counts, out),
-    ]);
-    out.table(COLUMNS, [...queues, [out.colors.bold("all"), ...numbers(stats.counts, out)]]);
-    out.line();
-    out.facts([
-      ["Oldest ready job", describeOldest(stats.oldestReadyAtMs, nowMs)],
-      ["Last minute", describeThroughput(stats.lastMinute)],
-      ["Last hour", describeThroughput(stats.lastHour)],
-    ]);
-    out.line();
-    printWorkers(out, workers);
+    const [stats, workers] = await Promise.all([queue.stats(), queue.workers()]);
+    const nowMs = io.clock();
+    if (out.isJson) out.json(statsView(stats, workers, nowMs));
+    else printStatus(out, { stats, workers, nowMs });
     return EXIT.done;
   });
+}
+
+function printStatus(
+  out: Output,
+  { stats, workers, nowMs }: {
+    readonly stats: Stats;
+    readonly workers: readonly WorkerStatus[];
+    readonly nowMs: number;
+  },
+): void {
+  const queues = stats.queues.map(({ queue, counts, rules }) => [
+    rules.pausedAtMs === null ? queue : `${queue} ${out.colors.yellow("(paused)")}`,
+    ...numbers(counts, out),
+  ]);
+  out.table(COLUMNS, [...queues, [out.colors.bold("all"), ...numbers(stats.counts, out)]]);
+  out.line();
+  out.facts([
+    ["Oldest ready job", describeOldest(stats.oldestReadyAtMs, nowMs)],
+    ["Last minute", describeThroughput(stats.lastMinute)],
+    ["Last hour", describeThroughput(stats.lastHour)],
+  ]);
+  out.line();
+  printWorkers(out, workers);
 }
 
 function numbers(counts: StateCounts, out: Output): string[] {
