@@ -184,14 +184,10 @@
   const boxes = () => [...document.querySelectorAll('input[name="id"][type="checkbox"]')];
 
   function countSelected() {
-    const text = byId("selected");
-    if (!text) return;
-    const selected = boxes().filter(({ checked }) => checked).length;
-    const words = selected === 0 ? "Select jobs to:" : `${selected} selected:`;
-    if (text.textContent !== words) text.textContent = words;
-    for (const button of text.closest("form").querySelectorAll("button")) {
-      button.disabled = selected === 0;
-    }
+    const option = document.querySelector('#which option[value="selected"]');
+    if (!option) return;
+    const words = `the selected jobs (${boxes().filter(({ checked }) => checked).length})`;
+    if (option.textContent !== words) option.textContent = words;
   }
 
   addEventListener("change", ({ target }) => {

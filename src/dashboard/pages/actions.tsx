@@ -1,13 +1,12 @@
 /** Changes to one job, and to several that were selected. Each shows first how many it concerns. */
-import type { Job } from "../../job/job.ts";
-import { isAllowed, isLeased, type JobState } from "../../job/state.ts";
 import { redirect } from "../answer.ts";
-import { callApi, mustApi } from "../api_answer.ts";
+import { mustApi } from "../api_answer.ts";
 import type { Context } from "../context.ts";
 import { flash } from "../flash.ts";
-import { counted, encodeSegment, link } from "../format.ts";
-import { pathOf, readForm } from "../forms.ts";
+import { count, counted, encodeSegment, link } from "../format.ts";
+import { fieldOf, pathOf, readForm } from "../forms.ts";
 import { page } from "../layout.tsx";
+import { PACES } from "../paces.ts";
 import { Data, Empty, JobLink, StateChip } from "../parts.tsx";
 import { aboutJob } from "../about.ts";
 
@@ -76,21 +75,18 @@ const BULK = {
     verb: "Run again",
     done: "requeued",
     tone: "primary",
-    isPossible: (state: JobState) => isAllowed("requeue", state),
     needs: "dead or cancelled",
   },
   cancel: {
     verb: "Cancel",
     done: "cancelled",
     tone: "danger",
-    isPossible: (state: JobState) => isAllowed("cancel", state) || isAllowed("abort", state),
     needs: "waiting or running",
   },
   delete: {
     verb: "Delete",
     done: "deleted",
     tone: "danger",
-    isPossible: (state: JobState) => !isLeased(state),
     needs: "not running",
   },
 } as const;
@@ -100,52 +96,98 @@ type BulkAction = keyof typeof BULK;
 /** A page shows at most so many boxes, so that no honest form names more jobs. */
 const MOST_SELECTED = 1_000;
 
-/** What is wanted for selected jobs: shown with its count, done once it is confirmed. */
+/** What is wanted for many jobs: shown with its count, done once it is confirmed. */
 export async function bulkPost(context: Context): Promise<Response> {
-  const { call, services: { queue } } = context;
+  const { call } = context;
   const form = await readForm(call, MOST_SELECTED * 64);
-  const action = form.get("action") ?? "";
-  const ids = [...new Set(form.getAll("id"))].slice(0, MOST_SELECTED);
   const next = pathOf(form, "next", link(["jobs"]));
-  if (!Object.hasOwn(BULK, action) || ids.length === 0) return await nothingSelected(context);
-  const { verb, done, tone, isPossible, needs } = BULK[action as BulkAction];
-  const jobs = (await Promise.all(ids.map((id) => queue.store.find(id))))
-    .filter((job): job is Job => job !== null);
-  const possible = jobs.filter(({ state }) => isPossible(state));
-  if (form.get("sure") === "1") {
-    const failed = await changeAll(context, action as BulkAction, possible.map(({ id }) => id));
-    return back(next, flash(done, possible.length - failed, ids.length - possible.length + failed));
+  const action = form.get("action") ?? "";
+  const jobs = chosenJobs(form);
+  if (!Object.hasOwn(BULK, action) || jobs === null) return await nothingSelected(context, next);
+  const { done } = BULK[action as BulkAction];
+  const pace = fieldOf(form, "pace");
+  const isSure = form.get("sure") === "1";
+  const json = { action, ...jobs, ...(isSure ? { pace } : { dry_run: true }) };
+  const result = await mustApi(call, { method: "POST", path: "/jobs/bulk", json });
+  if (isSure) {
+    const { changed, allowed } = result;
+    return back(next, flash(done, changed, allowed - changed));
   }
-  const rest = ids.length - possible.length;
+  return await confirmBulk(context, { ...result, action: action as BulkAction, jobs, next });
+}
+
+type ChosenJobs = { readonly ids: readonly string[] } | { readonly q: string };
+
+/** Those that are ticked, or all that a search finds; null: none. */
+function chosenJobs(form: URLSearchParams): ChosenJobs | null {
+  if (form.get("which") === "all") return { q: form.get("q") ?? "" };
+  const ids = [...new Set(form.getAll("id"))].slice(0, MOST_SELECTED);
+  return ids.length === 0 ? null : { ids };
+}
+
+async function confirmBulk(
+  context: Context,
+  { action, jobs, next, matched, allowed, has_more: hasMore }: {
+    action: BulkAction;
+    jobs: ChosenJobs;
+    next: string;
+    matched: number;
+    allowed: number;
+    has_more: boolean;
+  },
+): Promise<Response> {
+  const { verb, tone, needs } = BULK[action];
+  const rest = matched - allowed;
+  const isAll = "q" in jobs;
   return await page(
     context,
-    { title: `${verb} ${counted(possible.length, "job")}`, place: "Jobs" },
+    { title: `${verb}: ${counted(allowed, "job")}`, place: "Jobs" },
     <section class="panel confirm">
-      <h1>{verb} {counted(possible.length, "job")}?</h1>
+      <h1>{verb}: {counted(allowed, "job")}?</h1>
+      {isAll && (
+        <p>
+          {jobs.q === "" ? "All jobs." : (
+            <>
+              All that match{" "}
+              <code>
+                <Data>{jobs.q}</Data>
+              </code>
+            </>
+          )}
+        </p>
+      )}
       {rest > 0 && (
         <p>
-          Of the {ids.length} selected, {rest} {rest === 1 ? "is" : "are"}{" "}
+          Of {counted(matched, "job")}, {count(rest)} {rest === 1 ? "is" : "are"}{" "}
           left out: only jobs that are {needs} can be.
         </p>
       )}
+      {hasMore && <p>There are more; this is as many as one step takes. Come back for the rest.</p>}
       {action === "delete" && (
         <p>Attempts, output and files go with the jobs. This cannot be undone.</p>
       )}
-      <ul class="plain cut-list">
-        {possible.slice(0, 20).map(({ id, state }) => (
-          <li>
-            <StateChip state={state} /> <JobLink id={id} />
-          </li>
-        ))}
-        {possible.length > 20 && <li>and {counted(possible.length - 20, "more job")}</li>}
-      </ul>
       <form method="post" action={link(["bulk"])} class="actions">
         <input type="hidden" name="action" value={action} />
         <input type="hidden" name="next" value={next} />
         <input type="hidden" name="sure" value="1" />
-        {possible.map(({ id }) => <input type="hidden" name="id" value={id} />)}
-        {possible.length > 0 && (
-          <button type="submit" class={tone}>{verb} {counted(possible.length, "job")}</button>
+        {isAll
+          ? (
+            <>
+              <input type="hidden" name="which" value="all" />
+              <input type="hidden" name="q" value={jobs.q} />
+            </>
+          )
+          : jobs.ids.map((id) => <input type="hidden" name="id" value={id} />)}
+        {action === "requeue" && allowed > 1 && (
+          <label>
+            at a pace of{" "}
+            <select name="pace">
+              {PACES.map(([value, name]) => <option value={value}>{name}</option>)}
+            </select>
+          </label>
+        )}
+        {allowed > 0 && (
+          <button type="submit" class={tone}>{verb}: {counted(allowed, "job")}</button>
         )}
         <a class="button" href={next}>Back</a>
       </form>
@@ -153,31 +195,14 @@ export async function bulkPost(context: Context): Promise<Response> {
   );
 }
 
-/** Changes these jobs, all in few commits; returns how many could not be. */
-export async function changeAll(
-  { call }: Context,
-  action: BulkAction,
-  ids: readonly string[],
-): Promise<number> {
-  const results = await Promise.all(ids.map((id) =>
-    callApi(
-      call,
-      action === "delete"
-        ? { method: "DELETE", path: apiPath(id) }
-        : { method: "POST", path: apiPath(id, action) },
-    )
-  ));
-  return results.filter(({ isOk }) => !isOk).length;
-}
-
-function nothingSelected(context: Context): Promise<Response> {
+function nothingSelected(context: Context, next: string): Promise<Response> {
   return page(
     context,
     { title: "Nothing selected", place: "Jobs", status: 422 },
     <Empty title="No jobs were selected.">
       <p>Tick the boxes of some jobs first.</p>
       <p>
-        <a href={link(["jobs"])}>Back to the jobs</a>
+        <a href={next}>Back to the jobs</a>
       </p>
     </Empty>,
   );

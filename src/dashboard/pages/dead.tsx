@@ -3,26 +3,20 @@
  * deleted together.
  */
 import { redirect } from "../answer.ts";
-import { callApi } from "../api_answer.ts";
+import { mustApi } from "../api_answer.ts";
 import type { Context } from "../context.ts";
 import { type DeadGroup, deadGroups, jobsOfGroup, meaningOf, partsOf } from "../dead_groups.ts";
 import { flash } from "../flash.ts";
 import { count, counted, link } from "../format.ts";
-import { readForm } from "../forms.ts";
+import { fieldOf, readForm } from "../forms.ts";
 import { JobTable, withPayloads } from "../job_rows.tsx";
 import { page } from "../layout.tsx";
+import { PACES } from "../paces.ts";
 import { Data, Empty, JobLink, Time } from "../parts.tsx";
-import { apiPath, changeAll } from "./actions.tsx";
 import { BulkBar } from "./jobs.tsx";
 
-/** How fast a group runs again: the time between two of its jobs. */
-const PACES = {
-  "": { name: "all at once", gapMs: 0 },
-  "10s": { name: "10 a second", gapMs: 100 },
-  "1s": { name: "1 a second", gapMs: 1_000 },
-  "10m": { name: "10 a minute", gapMs: 6_000 },
-  "1m": { name: "1 a minute", gapMs: 60_000 },
-} as const;
+/** The most that one form runs again; more stay for the next time. */
+const MOST_AT_ONCE = 10_000;
 
 const GROUP_PAGE_JOBS = 50;
 
@@ -112,9 +106,7 @@ function GroupActions({ groupKey, jobs }: { groupKey: string; jobs: number }) {
         <label>
           at a pace of{" "}
           <select name="pace">
-            {Object.entries(PACES).map(([value, { name }]) => (
-              <option value={value}>{name}</option>
-            ))}
+            {PACES.map(([value, name]) => <option value={value}>{name}</option>)}
           </select>
         </label>
       )}
@@ -158,7 +150,7 @@ async function groupPage(context: Context, key: string): Promise<Response> {
               <GroupActions groupKey={key} jobs={rows.length} />
             </section>
           )}
-          {caller.may("admin") && <BulkBar />}
+          {caller.may("admin") && <BulkBar search={null} next={link(["dead"], { group: key })} />}
           <JobTable rows={rows} context={context} isSelectable={caller.may("admin")} />
           {isMore && <p class="soft">Only the newest {GROUP_PAGE_JOBS} are shown.</p>}
         </>
@@ -174,50 +166,34 @@ export async function deadPost(context: Context): Promise<Response> {
   const key = form.get("group") ?? "";
   const action = form.get("action");
   if (action === "requeue") {
-    const paceName = form.get("pace") ?? "";
-    const pace = Object.hasOwn(PACES, paceName) ? PACES[paceName as keyof typeof PACES] : PACES[""];
-    const [done, failed] = await requeueGroup(context, key, pace.gapMs);
-    return redirect(link(["dead"], flash("requeued", done, failed)));
+    const ids = await idsOfGroup(context, key);
+    const pace = fieldOf(form, "pace");
+    const json = { action, ids, ...(pace === undefined ? {} : { pace }) };
+    const { changed } = await mustApi(call, { method: "POST", path: "/jobs/bulk", json });
+    return redirect(link(["dead"], flash("requeued", changed, ids.length - changed)));
   }
   if (action === "delete" && form.get("sure") === "1") {
     let done = 0;
     let failed = 0;
     for await (const jobs of jobsOfGroup(queue, key)) {
-      const not = await changeAll(context, "delete", jobs.map(({ id }) => id));
-      done += jobs.length - not;
-      failed += not;
+      const json = { action, ids: jobs.map(({ id }) => id) };
+      const { changed } = await mustApi(call, { method: "POST", path: "/jobs/bulk", json });
+      done += changed;
+      failed += jobs.length - changed;
     }
     return redirect(link(["dead"], flash("deleted", done, failed)));
   }
   return await confirmDelete(context, key);
 }
 
-/** One after the other, the oldest first, each a gap later than the one before. */
-async function requeueGroup(
-  context: Context,
-  key: string,
-  gapMs: number,
-): Promise<[done: number, failed: number]> {
-  const { call, services: { queue }, nowMs } = context;
+/** The oldest first: they run again in the order in which they were added. */
+async function idsOfGroup({ services: { queue } }: Context, key: string): Promise<string[]> {
   const ids: string[] = [];
-  for await (const jobs of jobsOfGroup(queue, key)) ids.push(...jobs.map(({ id }) => id));
-  ids.reverse();
-  let failed = 0;
-  for (let start = 0; start < ids.length; start += 500) {
-    const results = await Promise.all(
-      ids.slice(start, start + 500).map((id, index) =>
-        callApi(call, {
-          method: "POST",
-          path: apiPath(id, "requeue"),
-          ...(gapMs === 0 ? {} : {
-            json: { run_at: new Date(nowMs + (start + index) * gapMs).toISOString() },
-          }),
-        })
-      ),
-    );
-    failed += results.filter(({ isOk }) => !isOk).length;
+  for await (const jobs of jobsOfGroup(queue, key)) {
+    ids.push(...jobs.map(({ id }) => id));
+    if (ids.length >= MOST_AT_ONCE) break;
   }
-  return [ids.length - failed, failed];
+  return ids.slice(0, MOST_AT_ONCE).reverse();
 }
 
 async function confirmDelete(context: Context, key: string): Promise<Response> {
