@@ -20,13 +20,16 @@ export function aboutJob(job: Job, payload: Payload, most = 120): string {
   return payload === "null" ? "" : oneLine(payload, most);
 }
 
+/** Numbers, but for those that say what kind of error it is. */
+const TELLING_NUMBER = /\b(exit code|status|HTTP|signal|errno) \d+|\d+(?:[.:,]\d+)*/gi;
+
 /** The error without what differs from job to job, so that the same mistake looks the same. */
 export function errorGroup(message: string): string {
   return oneLine(
     message
       .replace(/\b[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\b/gi, "<id>")
       .replace(/\b(?=[0-9a-f]*\d)[0-9a-f]{12,}\b/gi, "<id>")
-      .replace(/\d{4,}(?:[.:,]\d+)*/g, "<n>"),
+      .replace(TELLING_NUMBER, (found, word) => word === undefined ? "<n>" : found),
     160,
   );
 }

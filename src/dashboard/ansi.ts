@@ -5,6 +5,7 @@
  *
  * Invariant: the text of the pieces holds no control character but the tab.
  */
+import { visible } from "./format.ts";
 
 /** How a piece looks, as class names: `a-fg1 a-bold`. */
 export interface Piece {
@@ -169,16 +170,4 @@ function nearest(red: number, green: number, blue: number): number {
 function overwritten(line: string): string {
   if (!line.includes("\r")) return line;
   return line.split("\r").findLast((part) => part !== "") ?? "";
-}
-
-/** Control characters as the signs that Unicode has for them. */
-function visible(text: string): string {
-  return text.replace(
-    // deno-lint-ignore no-control-regex -- control characters are what this is about
-    /[\x00-\x08\x0a-\x1f\x7f-\x9f]/g,
-    (character) => {
-      const code = character.charCodeAt(0);
-      return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "␡" : "�";
-    },
-  );
 }

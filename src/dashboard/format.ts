@@ -52,7 +52,7 @@ export function percent(part: number, whole: number): string {
 
 /** The beginning of a text on one line. */
 export function oneLine(text: string, most: number): string {
-  const line = text.slice(0, most * 2).replace(/\s+/g, " ").trim();
+  const line = visible(text.slice(0, most * 2).replace(/\s+/g, " ").trim());
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;
 }
 
@@ -72,4 +72,16 @@ export function link(
 /** An id may be `.` or `..`, which browsers would take out of a path. */
 export function encodeSegment(segment: string): string {
   return encodeURIComponent(segment).replace(/^\.{1,2}$/, (dots) => dots.replaceAll(".", "%2E"));
+}
+
+/** Control characters as the signs that Unicode has for them; tabs and ends of lines stay. */
+export function visible(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex -- control characters are what this is about
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g,
+    (character) => {
+      const code = character.charCodeAt(0);
+      return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "␡" : "�";
+    },
+  );
 }

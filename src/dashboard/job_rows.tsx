@@ -42,8 +42,7 @@ export function JobTable(
             <th scope="col">State</th>
             <th scope="col">Job</th>
             <th scope="col">What it does</th>
-            <th scope="col">Queue</th>
-            <th scope="col">Kind</th>
+            <th scope="col">Queue, kind</th>
             <th scope="col" class="num">Attempts</th>
             <th scope="col">Created</th>
             <th scope="col" class="num">Took</th>
@@ -77,13 +76,13 @@ export function JobTable(
                   </div>
                 )}
               </td>
-              <td data-label="Queue">
+              <td data-label="Queue, kind">
                 <a class="plain-link" href={link(["jobs"], { queue: job.queue })}>
                   <Data>{job.queue}</Data>
                 </a>
-              </td>
-              <td data-label="Kind">
-                <Data>{job.kind}</Data>
+                <div class="soft small">
+                  <Data>{job.kind}</Data>
+                </div>
               </td>
               <td data-label="Attempts" class="num">
                 {attemptsOf(job)}

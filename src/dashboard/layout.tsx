@@ -8,7 +8,7 @@ import { htmlAnswer } from "./answer.ts";
 import { assetUrl } from "./assets.ts";
 import type { Context } from "./context.ts";
 import { flashOf } from "./flash.ts";
-import { count, link } from "./format.ts";
+import { count, link, visible } from "./format.ts";
 import { Note } from "./parts.tsx";
 
 /** What the navigation leads to. */
@@ -64,6 +64,7 @@ export async function page(
               />
             </form>
           )}
+          <span class="space"></span>
           <span class="live" id="live" role="status" hidden></span>
           {caller.isSignedIn && (
             <form class="inline" method="post" action={link(["logout"])}>
@@ -118,7 +119,7 @@ function Document({ title, children }: { title: string; children?: Child }) {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <title>{`${title} · queuectl`}</title>
+        <title>{visible(`${title} · queuectl`)}</title>
         <link rel="icon" href={assetUrl("icon.svg")} type="image/svg+xml" />
         <link rel="stylesheet" href={assetUrl("app.css")} />
         <script src={assetUrl("app.js")} defer></script>

@@ -1,7 +1,7 @@
 /** The small parts that pages are made of. Own how they look in HTML; know no page. */
 import type { Child } from "hono/jsx";
 import type { JobState } from "../job/state.ts";
-import { fullTime, link, relative } from "./format.ts";
+import { fullTime, link, relative, visible } from "./format.ts";
 
 /** What each state means, for those who point at its name. */
 export const STATE_MEANING: Readonly<Record<JobState, string>> = {
@@ -27,9 +27,10 @@ export function Time({ at, now }: { at: number | null; now: number }) {
   </time>;
 }
 
-/** Text that a caller chose: cut off by the page where it does not fit, never mixed with ours. */
+/** Text that a caller chose: its control characters can be seen, its direction stays its own. */
 export function Data({ children, mono = false }: { children?: Child; mono?: boolean }) {
-  return <bdi class={mono ? "mono" : undefined}>{children}</bdi>;
+  const text = typeof children === "string" ? visible(children) : children;
+  return <bdi class={mono ? "mono" : undefined}>{text}</bdi>;
 }
 
 export function JobLink({ id, short = false }: { id: string; short?: boolean }) {

@@ -48,9 +48,9 @@ function jobFields(job: Job, payload: Payload): Record<string, unknown> | null {
     }
   }
   const value = JSON.parse(payload);
-  return job.kind === "command"
-    ? { ...value, ...rest }
-    : { kind: job.kind, payload: value, ...rest };
+  if (job.kind !== "command") return { kind: job.kind, payload: value, ...rest };
+  const { command, cwd } = value;
+  return { command, ...(cwd ? { cwd } : {}), ...rest };
 }
 
 function addCommand(job: Job, payload: Payload): string {

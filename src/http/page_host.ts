@@ -84,13 +84,7 @@ export class PageHost {
     const { router, crossOrigin, services } = this.#options;
     const { method, path: target, json } = call;
     const [path = "", query = ""] = target.split("?", 2);
-    const request = call.request ?? new Request(`http://localhost${target}`, {
-      method,
-      ...(json === undefined ? {} : {
-        body: JSON.stringify(json),
-        headers: { "content-type": "application/json" },
-      }),
-    });
+    const request = call.request ?? requestWith(method, target, json);
     try {
       if (caller === null) throw new RequestError("unauthorized", "sign in first");
       const match = router.match(method, path);
@@ -100,4 +94,13 @@ export class PageHost {
       return problemResponse(error);
     }
   }
+}
+
+/** As it would come over the network, which names the length of a body. */
+function requestWith(method: string, target: string, json: unknown): Request {
+  const url = `http://localhost${target}`;
+  if (json === undefined) return new Request(url, { method });
+  const body = new TextEncoder().encode(JSON.stringify(json));
+  const headers = { "content-type": "application/json", "content-length": String(body.length) };
+  return new Request(url, { method, body, headers });
 }

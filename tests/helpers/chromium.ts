@@ -64,9 +64,17 @@ export async function assertAccessible(page: Page, what: string): Promise<void> 
     (globalThis as any).axe.run({ resultTypes: ["violations"] })
   );
   const found = violations.map((
-    { id, help, nodes }: { id: string; help: string; nodes: { html: string; failureSummary: string }[] },
-  ) => `${id}: ${help}\n${
-    nodes.slice(0, 4).map(({ html, failureSummary }) => `  ${html}\n  ${failureSummary}`).join("\n")
-  }`);
+    { id, help, nodes }: {
+      id: string;
+      help: string;
+      nodes: { html: string; failureSummary: string }[];
+    },
+  ) =>
+    `${id}: ${help}\n${
+      nodes.slice(0, 4).map(({ html, failureSummary }) => `  ${html}\n  ${failureSummary}`).join(
+        "\n",
+      )
+    }`
+  );
   assert.deepEqual(found, [], what);
 }

@@ -76,7 +76,7 @@ function Group({ group, context }: { group: DeadGroup; context: Context }) {
         <span class="group-count" title={counted(jobs, "job")}>{count(jobs)}</span>
         <div class="grow">
           <h2 class="error-text">
-            <Data>{error}</Data>
+            <Data>{jobs === 1 ? newest.lastError?.message ?? error : error}</Data>
           </h2>
           <p class="soft small">
             <b>{code}</b>
@@ -86,7 +86,10 @@ function Group({ group, context }: { group: DeadGroup; context: Context }) {
             <Time at={lastAtMs} now={context.nowMs} />: <JobLink id={newest.id} short />
           </p>
         </div>
-        <a class="button" href={link(["dead"], { group: key })}>
+        <a
+          class="button"
+          href={jobs === 1 ? link(["jobs", newest.id]) : link(["dead"], { group: key })}
+        >
           Look at {jobs === 1 ? "it" : "them"}
         </a>
       </div>
@@ -135,7 +138,7 @@ async function groupPage(context: Context, key: string): Promise<Response> {
         <a href={link(["dead"])}>← All dead letters</a>
       </p>
       <h1 class="error-text">
-        <Data>{error}</Data>
+        <Data>{error || "Dead jobs"}</Data>
       </h1>
       <p class="soft">
         <Data>{code}</Data>

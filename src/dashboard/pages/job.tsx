@@ -1,5 +1,5 @@
 /** One job: why it is where it is, what it was given, what came out, and what can be done with it. */
-import type { Job, Payload } from "../../job/job.ts";
+import type { Job, Payload, Progress } from "../../job/job.ts";
 import { isAllowed, isFinished, isLeased } from "../../job/state.ts";
 import { commandText } from "../../job/command_text.ts";
 import { formatDuration, humanDuration } from "../../lib/duration.ts";
@@ -10,7 +10,7 @@ import type { Dependency, StoredFile } from "../../store/store.ts";
 import { aboutJob } from "../about.ts";
 import type { Context } from "../context.ts";
 import { explain, type Explanation } from "../explain.ts";
-import { bytes, encodeSegment, fullTime, link } from "../format.ts";
+import { bytes, encodeSegment, fullTime, link, percent, visible } from "../format.ts";
 import { page } from "../layout.tsx";
 import { Output } from "../output_view.tsx";
 import { Copyable, Data, Facts, JobLink, PostButton, StateChip, Time } from "../parts.tsx";
@@ -24,15 +24,17 @@ export async function jobPage(context: Context): Promise<Response> {
   const job = await queue.find(params["id"]!);
   const attemptText = query.get("attempt") ?? "";
   const attempt = /^\d{1,6}$/.test(attemptText) ? Number(attemptText) : undefined;
-  const [payload, attempts, output, dependencies, files, stats, workers] = await Promise.all([
-    queue.payload(job),
-    queue.attempts(job),
-    queue.output(job, { attempt }),
-    queue.dependencies(job),
-    queue.files(job),
-    context.stats(),
-    queue.workers(),
-  ]);
+  const [payload, attempts, output, dependencies, files, progress, stats, workers] = await Promise
+    .all([
+      queue.payload(job),
+      queue.attempts(job),
+      queue.output(job, { attempt }),
+      queue.dependencies(job),
+      queue.files(job),
+      queue.progress(job),
+      context.stats(),
+      queue.workers(),
+    ]);
   const explanation = explain({
     job,
     attempts,
@@ -59,7 +61,7 @@ export async function jobPage(context: Context): Promise<Response> {
           </p>
         </div>
       </div>
-      <Why explanation={explanation} job={job} context={context} />
+      <Why explanation={explanation} job={job} progress={progress} context={context} />
       <section class="panel">
         <div class="panel-head">
           <h2>Attempts</h2>
@@ -75,7 +77,7 @@ export async function jobPage(context: Context): Promise<Response> {
           isRunning={output.attempt.outcome === "running"}
         />
       )}
-      {job.result !== null && (
+      {job.result !== null && job.kind !== "command" && (
         <section class="panel">
           <div class="panel-head">
             <h2>Result</h2>
@@ -112,9 +114,10 @@ export async function jobPage(context: Context): Promise<Response> {
 }
 
 function Why(
-  { explanation: { tone, title, error, text }, job, context }: {
+  { explanation: { tone, title, error, text }, job, progress, context }: {
     explanation: Explanation;
     job: Job;
+    progress: Progress | null;
     context: Context;
   },
 ) {
@@ -129,6 +132,12 @@ function Why(
       {text.trim() !== "" && (
         <p>
           <Data>{text}</Data>
+        </p>
+      )}
+      {progress !== null && isLeased(job.state) && (
+        <p class="progress">
+          <progress value={progress.value} max={1} aria-label="Progress"></progress>{" "}
+          {percent(progress.value, 1)} <Data>{progress.text ?? ""}</Data>
         </p>
       )}
       <Actions job={job} context={context} />
@@ -263,12 +272,14 @@ function PayloadText({ job, payload }: { job: Job; payload: Payload }) {
 
 /** Text that may be long and is nobody's markup. */
 function Text({ text, label, isCut = false }: { text: string; label: string; isCut?: boolean }) {
-  const shown = text.slice(0, MOST_SHOWN);
+  const shown = visible(text.slice(0, MOST_SHOWN));
   return (
     <>
       <pre class="data" tabindex={0} role="region" aria-label={label}>{`\n${shown}`}</pre>
-      {(isCut || shown.length < text.length) && (
-        <p class="soft small">Only the beginning is shown.</p>
+      {(isCut || text.length > MOST_SHOWN) && (
+        <p class="soft small">
+          Only the beginning is shown.
+        </p>
       )}
     </>
   );

@@ -122,10 +122,15 @@ function NextRuns({ schedule, nowMs }: { schedule: Schedule; nowMs: number }) {
     <>
       next runs{" "}
       {runs.map(({ atMs, local }, index) => (
-        <>{index > 0 && ", then "}{relative(atMs, nowMs)} ({local})</>
+        <>{index > 0 && ", then "}{relative(atMs, nowMs)} ({localTime(local)})</>
       ))}
     </>
   );
+}
+
+/** `2030-11-24 03:00`, as clocks show it in the schedule's zone. */
+function localTime(local: string): string {
+  return local.slice(0, 16).replace("T", " ");
 }
 
 /** The command, or the kind. */

@@ -40,7 +40,7 @@ export async function settingsPage(context: Context): Promise<Response> {
             {SETTING_NAMES.map((name) => {
               const { default: fallback, doc } = SETTINGS[name];
               const now = textOf(name, settings[name]);
-              const isChanged = now !== (fallback ?? "none") && name !== "heartbeat";
+              const isChanged = now !== (fallback || "none") && name !== "heartbeat";
               return (
                 <tr>
                   <th scope="row" data-label="Setting" title={variableOf(name)}>
@@ -50,7 +50,7 @@ export async function settingsPage(context: Context): Promise<Response> {
                     <Data>{now}</Data>
                   </td>
                   <td data-label="Default" class="soft">
-                    <Data>{fallback ?? "none"}</Data>
+                    <Data>{fallback || "none"}</Data>
                   </td>
                   <td data-label="In the database">
                     {isStored(name)
@@ -72,7 +72,7 @@ export async function settingsPage(context: Context): Promise<Response> {
 function textOf(name: SettingName, value: unknown): string {
   if (value === null || value === undefined) return "none";
   if (typeof value === "boolean") return value ? "on" : "off";
-  if (Array.isArray(value)) return value.join(",");
+  if (Array.isArray(value)) return value.join(",") || "none";
   const { default: fallback, type } = SETTINGS[name];
   if (typeof value === "number") {
     if (/duration/.test(type.expected)) return formatDuration(value);
