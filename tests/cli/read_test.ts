@@ -17,7 +17,7 @@ Deno.test("list shows pending jobs, and others when asked", async () => {
   assert.deepEqual(await ids("--state", "completed,cancelled"), ["gone", "count-1"]);
   assert.deepEqual(await ids("--state", "all", "--kind", "count"), ["later", "count-1"]);
   assert.deepEqual(await ids("--queue", "mail"), ["held-1", "mail-2", "mail-1"]);
-  assert.deepEqual(await ids("--state", "all", "--limit", "2"), ["later", "mail-2"]);
+  assert.deepEqual(await ids("--state", "all", "--limit", "2"), ["held-1", "later"]);
   assert.deepEqual(await ids("--queue", "none-such"), []);
 });
 

@@ -23,6 +23,7 @@ export class Receiver implements AsyncDisposable {
   readonly received: Received[] = [];
   reply: Reply;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #closing = new AbortController();
   readonly #scheme: string;
 
   constructor(reply: Reply = () => new Response("thanks"), options: ReceiverOptions = {}) {
@@ -30,7 +31,13 @@ export class Receiver implements AsyncDisposable {
     this.#scheme = options.isSecure === true ? "https" : "http";
     const tls = options.isSecure === true ? { key: TEST_KEY, cert: TEST_CERTIFICATE } : {};
     this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: options.port ?? 0, onListen: () => {}, ...tls },
+      {
+        hostname: "127.0.0.1",
+        port: options.port ?? 0,
+        signal: this.#closing.signal,
+        onListen: () => {},
+        ...tls,
+      },
       (request) => this.#answer(request),
     ) as Deno.HttpServer<Deno.NetAddr>;
   }
@@ -59,11 +66,8 @@ export class Receiver implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Connections that a test left hanging do not end by themselves.
-    const stopped = this.#server.shutdown();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise((resolve) => timer = setTimeout(resolve, 500));
-    await Promise.race([stopped, patience]);
-    clearTimeout(timer);
+    this.#closing.abort();
+    await this.#server.finished;
   }
 }
 
