@@ -4,6 +4,7 @@
  *
  * Invariant: an upload that is tried again cannot become two jobs, because it carries its id.
  */
+import { pause } from "../lib/pause.ts";
 import { CommandError, EXIT } from "./exit.ts";
 
 export interface ApiClientOptions {
@@ -124,9 +125,7 @@ export class ApiClient {
           `lost the API at ${this.#options.url}: ${problem}`,
         );
       }
-      await new Promise((resolve) =>
-        setTimeout(resolve, RETRY_PAUSES_MS[Math.min(failures, RETRY_PAUSES_MS.length - 1)])
-      );
+      await pause(RETRY_PAUSES_MS[Math.min(failures, RETRY_PAUSES_MS.length - 1)]!);
     }
   }
 

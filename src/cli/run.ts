@@ -2,6 +2,7 @@
  * Runs one command line to its exit code. Owns what the user sees when something goes wrong: one
  * message, never a stack trace (unless the log level is `debug`).
  */
+import { messageOf } from "../lib/error_message.ts";
 import { InvalidInputError } from "../job/errors.ts";
 import { EXIT, exitCodeOf, isExpected, UsageError } from "./exit.ts";
 import type { CliIo } from "./io.ts";
@@ -32,7 +33,7 @@ function report(error: unknown, io: CliIo): void {
     }
     return;
   }
-  writeError(io, error instanceof Error ? error.message : String(error));
+  writeError(io, messageOf(error));
   if (error instanceof UsageError && error.hint !== undefined) writeMessage(io, error.hint);
   if (!isExpected(error) && io.env("QUEUECTL_LOG_LEVEL") === "debug" && error instanceof Error) {
     writeMessage(io, error.stack ?? "");

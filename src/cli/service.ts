@@ -7,6 +7,7 @@
 import { resolve } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { readCaFile } from "../lib/outbound/ca_file.ts";
+import { within } from "../lib/pause.ts";
 import { readWebhookSecrets } from "../lib/webhook_secret.ts";
 import { createLog, type Logger, openLogFile } from "../lib/log.ts";
 import { logEvents } from "../queue/event_log.ts";
@@ -102,7 +103,7 @@ export function runService(
     const cause = await Promise.race([signals.first, failures.first]);
     if (cause instanceof Error) {
       log.error("service.failed", { message: cause.message, stack: cause.stack });
-      await withinPatience(engine.stop());
+      await within(engine.stop().catch(() => {}), STOP_PATIENCE_MS);
       await side?.close();
       return EXIT.failed;
     }
@@ -114,7 +115,7 @@ export function runService(
     ]);
     if (!isDrained) {
       log.warn("service.stopping", { message: "stopping at once" });
-      await withinPatience(engine.stop());
+      await within(engine.stop().catch(() => {}), STOP_PATIENCE_MS);
       return EXIT.failed;
     }
     log.info("service.stopped");
@@ -187,11 +188,4 @@ function warnOfFaults(settings: Settings, log: Logger): void {
       set.map(([name, value]) => [name, name === "simulated-work" ? `${value}ms` : value]),
     ),
   });
-}
-
-async function withinPatience(work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const patience = new Promise((resolve) => timer = setTimeout(resolve, STOP_PATIENCE_MS));
-  await Promise.race([work.catch(() => {}), patience]);
-  clearTimeout(timer);
 }

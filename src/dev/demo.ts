@@ -9,6 +9,7 @@
  */
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { pause } from "../lib/pause.ts";
 import { DemoApi, type JobStatus } from "./demo_api.ts";
 import { type DemoServer, startServer } from "./demo_server.ts";
 import { type Progress, ProgressLine } from "./progress.ts";
@@ -183,7 +184,7 @@ async function watchUntilFinished(
     if (performance.now() > deadlineMs) {
       throw new Error(`the jobs did not finish within ${WORK_LIMIT_MS / 1_000} s`);
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
 }
 

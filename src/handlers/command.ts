@@ -12,6 +12,7 @@ import { describe } from "../job/parse.ts";
 import { BoundedReader } from "./bounded_reader.ts";
 import { commandEnvironment } from "./command_environment.ts";
 import type { Handler } from "./handler.ts";
+import { messageOf } from "../lib/error_message.ts";
 import { killGroup, killMarked } from "../lib/kill.ts";
 import { inOwnGroup, isFindable } from "./process_group.ts";
 
@@ -61,7 +62,7 @@ export const command: Handler = {
         detached,
       }).spawn();
     } catch (error) {
-      return spawnFailure(error instanceof Error ? error.message : String(error));
+      return spawnFailure(messageOf(error));
     }
     context.setProcessGroup(child.pid);
     const stop = () => stopGroup(child, mark);

@@ -7,6 +7,7 @@
  */
 import type { AttemptError, AttemptErrorCode, OutputStream } from "../job/job.ts";
 import type { AttemptEnd, CommandExit } from "../job/outcome.ts";
+import { messageOf } from "../lib/error_message.ts";
 import { formatSize } from "../lib/size.ts";
 import type { HandlerContext } from "./handler.ts";
 import { GRACE_MS, type HandlerProcess } from "./handler_process.ts";
@@ -174,7 +175,7 @@ class Talk {
   /** The attempt does not end before this has. */
   #follow(work: Promise<void>): void {
     const followed = work
-      .catch((error) => this.#fail(error instanceof Error ? error.message : String(error)))
+      .catch((error) => this.#fail(messageOf(error)))
       .finally(() => this.#pending.delete(followed));
     this.#pending.add(followed);
   }

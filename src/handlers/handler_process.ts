@@ -5,6 +5,7 @@
  * Invariant: when `ended` resolves, nothing of its group lives, and no listener is called any more.
  */
 import { killGroup, killMarked } from "../lib/kill.ts";
+import { within } from "../lib/pause.ts";
 import { programEnvironment } from "./command_environment.ts";
 import { type Line, LineSplitter } from "./line_splitter.ts";
 import { inOwnGroup } from "./process_group.ts";
@@ -139,10 +140,7 @@ export class HandlerProcess {
     killGroup(this.pgid, "SIGKILL");
     if (this.wasForced) killMarked(this.mark);
     this.#stdin.abort().catch(() => {});
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise((resolve) => timer = setTimeout(resolve, DRAIN_MS));
-    await Promise.race([Promise.all(streams), patience]);
-    clearTimeout(timer);
+    await within(Promise.all(streams), DRAIN_MS);
     this.isOver = true;
     return status;
   }

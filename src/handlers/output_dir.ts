@@ -4,6 +4,7 @@
  *
  * Invariant: every file that was left is either to be kept or named as dropped, and why.
  */
+import { messageOf } from "../lib/error_message.ts";
 import { formatSize } from "../lib/size.ts";
 import type { Lease } from "../job/job.ts";
 import { makePrivateDir, outputDirOf } from "../lib/work_dir.ts";
@@ -152,5 +153,5 @@ function describeOther({ isDirectory, isSymlink }: Deno.DirEntry): string {
 }
 
 function unreadable(error: unknown): string {
-  return `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+  return `it cannot be read: ${messageOf(error)}`;
 }

@@ -2,6 +2,7 @@
  * A kind of a user: what looks like a built-in handler from outside, and is a child process inside.
  * Owns what a job becomes in the protocol, and its input file.
  */
+import { messageOf } from "../lib/error_message.ts";
 import type { LeasedJob } from "../job/job.ts";
 import type { AttemptEnd } from "../job/outcome.ts";
 import { converse } from "./converse.ts";
@@ -51,7 +52,7 @@ async function runIn(
       process = await pool.take(program, { signal: context.signal, mostRestMs });
     } catch (error) {
       if (context.signal.aborted) throw error;
-      const message = `${program.name}: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `${program.name}: ${messageOf(error)}`;
       return { type: "failed", error: { code: "spawn", message } };
     }
     const wasWarm = process.answers > 0;

@@ -6,7 +6,9 @@
  * Invariant: from `open` to `close` the port is listened on, but for pauses that are bounded.
  */
 import { ConflictError, ForbiddenError, QueueError } from "../job/errors.ts";
+import { messageOf } from "../lib/error_message.ts";
 import type { Logger } from "../lib/log.ts";
+import { within } from "../lib/pause.ts";
 import { ConnectionWatch } from "./connection_watch.ts";
 import type { Answerer } from "./dispatch.ts";
 
@@ -155,12 +157,9 @@ export class Listener {
 
   /** Waits, but not beyond `close`, nor beyond the end of the other promise. */
   async #pause(ms: number, other?: Promise<unknown>): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const elapsed = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-    const ends: Promise<unknown>[] = [elapsed, this.#closing.promise];
+    const ends: Promise<unknown>[] = [this.#closing.promise];
     if (other !== undefined) ends.push(other);
-    await Promise.race(ends);
-    clearTimeout(timer);
+    await within(Promise.race(ends), ms);
   }
 }
 
@@ -195,10 +194,6 @@ function cannotListen(error: unknown, address: string): unknown {
   return error instanceof Error
     ? new QueueError("conflict", `${message}: ${error.message}`, { cause: error })
     : error;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function bracketed(hostname: string): string {

@@ -6,6 +6,7 @@ import type { Settings } from "../config/settings.ts";
 import { ForbiddenError } from "../job/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Pages } from "../lib/pages.ts";
+import { within } from "../lib/pause.ts";
 import { EventFeed } from "../queue/feed.ts";
 import type { Queue } from "../queue/queue.ts";
 import { TokenGuard } from "./auth.ts";
@@ -133,18 +134,10 @@ function listen(options: ServerOptions, book: TokenBook): Server {
       // A stalled upload would hold the listener for ever: it gets a while, then it is given up.
       const closed = listener.close();
       feed.close(); // a line that stays open for events would never be answered to its end
-      await withDeadline(closed, options.closeMs ?? 5_000);
+      await within(closed, options.closeMs ?? 5_000);
       bodies.close();
       uploads.close();
-      await withDeadline(closed, GIVEN_UP_MS);
+      await within(closed, GIVEN_UP_MS);
     },
   };
-}
-
-/** Waits for the promise, but not longer than this. */
-async function withDeadline(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([promise, deadline]);
-  clearTimeout(timer);
 }

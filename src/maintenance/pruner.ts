@@ -2,6 +2,7 @@
  * Lets go of finished jobs that are older, or more, than is wished, and of the space that they took.
  * Works in short steps with pauses between them, so that claims and submits hardly notice.
  */
+import { pause } from "../lib/pause.ts";
 import {
   type FinishedState,
   goalsByAge,
@@ -166,7 +167,7 @@ async function inStep<T>(
   const result = await step();
   const tookMs = performance.now() - startedMs;
   const pauseMs = isRead ? 0 : Math.max(LEAST_PAUSE_MS, tookMs * PAUSE_FACTOR);
-  await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  await pause(pauseMs);
   return { result, tookMs };
 }
 

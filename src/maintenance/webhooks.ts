@@ -8,8 +8,8 @@
 import { StoreUnavailableError } from "../job/errors.ts";
 import { deliveryRetryMs } from "../job/webhook.ts";
 import type { Random } from "../lib/clock.ts";
+import { messageOf } from "../lib/error_message.ts";
 import { readCaFile } from "../lib/outbound/ca_file.ts";
-import { RequestFailedError } from "../lib/outbound/errors.ts";
 import { explainAnswer, isSuccess } from "../lib/outbound/explain.ts";
 import { sendRequest } from "../lib/outbound/request.ts";
 import { type Answer, headerOf } from "../lib/outbound/response_reader.ts";
@@ -266,9 +266,4 @@ async function signedHeaders(
     ["webhook-timestamp", String(Math.floor(nowMs / 1_000))],
     ["webhook-signature", secrets.map((one) => new Webhook(one).sign(id, sentAt, body)).join(" ")],
   ];
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof RequestFailedError || error instanceof Error) return error.message;
-  return String(error);
 }

@@ -28,6 +28,7 @@ import { type ParseContext, parseNewJob, parseNewJobs, type PayloadParser } from
 import { parseSearch, type SearchTerm } from "../job/search.ts";
 import { isFinished, isLeased } from "../job/state.ts";
 import type { Clock } from "../lib/clock.ts";
+import { pause } from "../lib/pause.ts";
 import type { Tracing } from "../lib/tracing.ts";
 import {
   type AddedJob,
@@ -375,7 +376,7 @@ export class Queue {
     let { job } = change;
     const { token } = job;
     while (isLeased(job.state) && job.token === token && performance.now() < deadlineMs) {
-      await new Promise((resolve) => setTimeout(resolve, CANCEL_POLL_MS));
+      await pause(CANCEL_POLL_MS);
       job = await this.find(id);
     }
     return job;

@@ -8,6 +8,8 @@ import type { LeftFiles } from "../handlers/output_dir.ts";
 import { StoreUnavailableError } from "../job/errors.ts";
 import type { Lease, LeasedJob } from "../job/job.ts";
 import type { Clock } from "../lib/clock.ts";
+import { messageOf } from "../lib/error_message.ts";
+import { pause } from "../lib/pause.ts";
 import {
   defaultWorkDir,
   inputDirOf,
@@ -82,7 +84,7 @@ export class AttemptFiles {
       try {
         kept.push({ ...await this.#store(`${dir}/${name}`, name, bytes), name });
       } catch (error) {
-        const problem = error instanceof Error ? error.message : String(error);
+        const problem = messageOf(error);
         allDropped.push({ name, bytes, problem: `it could not be stored: ${problem}` });
       }
     }
@@ -117,7 +119,7 @@ export class AttemptFiles {
         const isHopeless = !(error instanceof StoreUnavailableError) || this.#isClosed ||
           performance.now() > deadlineMs;
         if (isHopeless) throw error;
-        await new Promise((resolve) => setTimeout(resolve, STORE_PAUSE_MS));
+        await pause(STORE_PAUSE_MS);
       }
     }
   }

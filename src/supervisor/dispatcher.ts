@@ -11,6 +11,8 @@ import type { Lease, LeasedJob } from "../job/job.ts";
 import { type AttemptEnd, decideOutcome, type Outcome } from "../job/outcome.ts";
 import { TRANSITIONS } from "../job/state.ts";
 import type { Clock, Random } from "../lib/clock.ts";
+import { messageOf } from "../lib/error_message.ts";
+import { pause } from "../lib/pause.ts";
 import type { EventBus } from "../queue/events.ts";
 import type { LeftFiles } from "../handlers/output_dir.ts";
 import type { Artifacts, Claim, EndedAttempt, JobStore } from "../store/store.ts";
@@ -313,7 +315,7 @@ export class Dispatcher {
       } catch (error) {
         this.#storeFailed(error);
         isLate = true;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await pause(RETRY_MS);
       }
     }
   }
@@ -402,7 +404,7 @@ function withFollowUps(end: AttemptEnd, { followUps }: JobInHand): AttemptEnd {
 }
 
 function noInput(error: unknown, dir: string): AttemptEnd {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const message = `the input could not be written to ${dir} (work-dir): ${reason}`;
   return { type: "failed", error: { code: "input", message } };
 }

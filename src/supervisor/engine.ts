@@ -14,8 +14,10 @@ import { InvalidInputError, StoreUnavailableError } from "../job/errors.ts";
 import type { Lease } from "../job/job.ts";
 import type { Random } from "../lib/clock.ts";
 import type { AttemptEnd } from "../job/outcome.ts";
+import { messageOf } from "../lib/error_message.ts";
 import { newId } from "../lib/ids.ts";
 import { killGroup, killMarked } from "../lib/kill.ts";
+import { within } from "../lib/pause.ts";
 import { processStart, thisHost } from "../lib/process_identity.ts";
 import { createAlerts } from "../maintenance/alerts.ts";
 import { Duty } from "../maintenance/duty.ts";
@@ -417,7 +419,7 @@ class RunningEngine implements Engine {
       slot.tell({ type: "enqueued", ref, followUp: { id: prepared.id } });
     } catch (error) {
       if (error instanceof InvalidInputError) return refuse(error.problems);
-      refuse([{ detail: error instanceof Error ? error.message : String(error), pointer: "" }]);
+      refuse([{ detail: messageOf(error), pointer: "" }]);
     }
   }
 
@@ -617,13 +619,6 @@ function handlerSettings(settings: Settings): HandlerSettings {
       caFile: settings["http-ca-file"],
     },
   };
-}
-
-async function within(work: Promise<unknown>, patienceMs: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, patienceMs));
-  await Promise.race([work, patience]);
-  clearTimeout(timer);
 }
 
 /** While the store cannot be used, these writes may be missed: the end of the attempt counts. */

@@ -7,6 +7,7 @@ import type { Handler, HandlerContext } from "../handlers/handler.ts";
 import type { LeasedJob } from "../job/job.ts";
 import type { AttemptEnd } from "../job/outcome.ts";
 import { formatDuration } from "../lib/duration.ts";
+import { messageOf } from "../lib/error_message.ts";
 import type { AbortReason, Faults } from "./protocol.ts";
 
 /** A timer with a longer delay would fire at once. 24.8 days. */
@@ -76,7 +77,7 @@ async function supervise(
 /** What an error means, given why the attempt was told to stop, if it was. */
 function explain(error: unknown, job: LeasedJob, signal: AbortSignal): AttemptEnd {
   if (!signal.aborted) {
-    return failure("error", error instanceof Error ? error.message : String(error));
+    return failure("error", messageOf(error));
   }
   return endOfAborted((signal.reason as AttemptAborted).reason, job);
 }

@@ -3,6 +3,7 @@
  * reports how attempts ended. Holds no database connection; decides nothing about retries.
  */
 /// <reference lib="deno.worker" />
+import { messageOf } from "../lib/error_message.ts";
 import type { FollowUp, Handler } from "../handlers/handler.ts";
 import { collectOutput, makeOutputDir } from "../handlers/output_dir.ts";
 import { ProcessPool } from "../handlers/process_pool.ts";
@@ -103,7 +104,7 @@ self.addEventListener("unhandledrejection", (event) => {
 });
 
 function die(error: unknown): void {
-  post({ type: "crashed", message: error instanceof Error ? error.message : String(error) });
+  post({ type: "crashed", message: messageOf(error) });
   self.close();
 }
 

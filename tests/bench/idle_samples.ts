@@ -1,4 +1,5 @@
 /** Submitting to an idle queue, again and again: how the samples are taken on both sides. */
+import { pause } from "../../src/lib/pause.ts";
 import { percentile } from "./numbers.ts";
 
 /** Long enough for everything to come to rest. */
@@ -24,7 +25,7 @@ export async function sampleIdle(
 ): Promise<IdleFigures> {
   const found: number[] = [];
   for (let index = 0; index < samples + WARMUP; index++) {
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await pause(PAUSE_MS);
     const ms = await take();
     if (index >= WARMUP) found.push(ms);
   }
@@ -38,7 +39,7 @@ export async function addWithPauses(
 ): Promise<void> {
   const addedAtMs: number[] = [];
   for (let index = 0; index < samples + WARMUP; index++) {
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await pause(PAUSE_MS);
     addedAtMs.push(wallMs());
     await add();
   }
@@ -55,7 +56,7 @@ export async function figuresBetween(
     if (performance.now() > deadlineMs) {
       throw new Error(`${addedAtMs.length} jobs were added, ${startedAtMs.length} started`);
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await pause(PAUSE_MS);
   }
   const found = addedAtMs.map((atMs, index) => startedAtMs[index]! - atMs).slice(WARMUP);
   return { p50Ms: percentile(found, 0.5), p99Ms: percentile(found, 0.99) };

@@ -3,7 +3,8 @@
  * raw work, and prints one table. Ratios say more than figures: they stay alike from machine to
  * machine. Never fails because something is slow, only because something is wrong.
  */
-import { parseArgs } from "node:util";
+import { messageOf } from "../../src/lib/error_message.ts";
+import { findNamed, onInterrupt, readOptions, runTool, UsageError } from "../helpers/tool.ts";
 import { killChildren } from "./child.ts";
 import { describeMachine } from "./machine.ts";
 import { type BenchContext, isMet, ratioOf, type Scenario } from "./scenario.ts";
@@ -34,8 +35,6 @@ interface Options {
   readonly directory?: string;
   readonly isJson: boolean;
 }
-
-class UsageError extends Error {}
 
 async function main(args: string[]): Promise<number> {
   const options = parseOptions(args);
@@ -69,10 +68,6 @@ async function main(args: string[]): Promise<number> {
   return results.some(({ error }) => error !== undefined) ? 1 : 0;
 }
 
-function onInterrupt(stop: () => void): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
-}
-
 function contextOf(options: Options, scratch: Scratch, scenario: string): BenchContext {
   return {
     rounds: options.rounds,
@@ -92,7 +87,7 @@ async function runScenario(scenario: Scenario, context: BenchContext): Promise<S
     return { scenario: scenario.name, rows };
   } catch (error) {
     console.error(error);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return { scenario: scenario.name, rows: [], error: message.split("\n")[0]! };
   }
 }
@@ -107,31 +102,16 @@ function asJson({ scenario, rows, error }: ScenarioResult): unknown {
 
 /** Null: help was asked for. */
 function parseOptions(args: string[]): Options | null {
-  const { values, positionals } = (() => {
-    try {
-      return parseArgs({
-        args,
-        allowPositionals: true,
-        options: {
-          quick: { type: "boolean", default: false },
-          json: { type: "boolean", default: false },
-          help: { type: "boolean", default: false },
-          rounds: { type: "string" },
-          history: { type: "string", default: "200000" },
-          dir: { type: "string" },
-        },
-      });
-    } catch (error) {
-      throw new UsageError((error as Error).message);
-    }
-  })();
-  if (values.help) return null;
-  const scenarios = positionals.map((name) => {
-    const found = SCENARIOS.find((scenario) => scenario.name === name);
-    if (found !== undefined) return found;
-    const known = SCENARIOS.map((scenario) => scenario.name).join(", ");
-    throw new UsageError(`there is no scenario ${JSON.stringify(name)}; expected one of ${known}`);
+  const { values, positionals } = readOptions(args, {
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    history: { type: "string", default: "200000" },
+    dir: { type: "string" },
   });
+  if (values.help) return null;
+  const scenarios = positionals.map((name) => findNamed(name, SCENARIOS, "scenario"));
   return {
     scenarios: scenarios.length > 0 ? scenarios : SCENARIOS,
     isQuick: values.quick!,
@@ -148,11 +128,5 @@ function wholeNumber(option: string, text: string): number {
 }
 
 if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${USAGE}`);
-    Deno.exit(2);
-  }
+  await runTool(main, USAGE);
 }

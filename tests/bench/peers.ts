@@ -5,7 +5,8 @@
  */
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { messageOf } from "../../src/lib/error_message.ts";
+import { onInterrupt, readOptions, runTool, UsageError } from "../helpers/tool.ts";
 import { killChildren } from "./child.ts";
 import { describeMachine } from "./machine.ts";
 import { FASTAPI_GROUP, PEERS } from "./peers/catalogue.ts";
@@ -45,8 +46,6 @@ interface Options {
 
 const FULL: Size = { addMs: 800, share: 0.9, latencyJobs: 120 };
 const QUICK: Size = { addMs: 500, share: 0.3, latencyJobs: 50 };
-
-class UsageError extends Error {}
 
 async function main(args: string[]): Promise<number> {
   const options = parseOptions(args);
@@ -129,7 +128,7 @@ async function attempt<T>(
     result.rounds.push(await measure());
     console.error(`${name}: ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     console.error(`${name}: FAILED: ${message}`);
     result.errors.push(firstLines(message));
   }
@@ -141,22 +140,12 @@ function firstLines(message: string): string {
 
 /** Null: help was asked for. */
 function parseOptions(args: string[]): Options | null {
-  const { values, positionals } = (() => {
-    try {
-      return parseArgs({
-        args,
-        allowPositionals: true,
-        options: {
-          quick: { type: "boolean", default: false },
-          help: { type: "boolean", default: false },
-          rounds: { type: "string" },
-          scratch: { type: "string" },
-        },
-      });
-    } catch (error) {
-      throw new UsageError((error as Error).message);
-    }
-  })();
+  const { values, positionals } = readOptions(args, {
+    quick: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    scratch: { type: "string" },
+  });
   if (values.help) return null;
   for (const name of positionals) {
     if (GROUPS.includes(name)) continue;
@@ -178,25 +167,17 @@ function parseOptions(args: string[]): Options | null {
 }
 
 if (import.meta.main) {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      killServers();
-      killChildren();
-      for (const path of temporary) {
-        try {
-          Deno.removeSync(path, { recursive: true });
-        } catch {
-          // What has just been killed may still write into it.
-        }
+  onInterrupt(() => {
+    killServers();
+    killChildren();
+    for (const path of temporary) {
+      try {
+        Deno.removeSync(path, { recursive: true });
+      } catch {
+        // What has just been killed may still write into it.
       }
-      Deno.exit(130);
-    });
-  }
-  try {
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${USAGE}`);
-    Deno.exit(2);
-  }
+    }
+    Deno.exit(130);
+  });
+  await runTool(main, USAGE);
 }

@@ -2,6 +2,7 @@
  * Waiting for something to become true. Owns polling and the message on giving up; knows nothing of
  * what is waited for. The only way in which tests wait: never a sleep for luck.
  */
+import { messageOf } from "../../src/lib/error_message.ts";
 
 export interface EventuallyOptions {
   /** What is waited for, as the end of the sentence "it never happened that ...". */
@@ -38,7 +39,7 @@ export async function eventually<T>(
       if (value) return value;
       last = describe(value);
     } catch (error) {
-      last = `an error: ${error instanceof Error ? error.message : String(error)}`;
+      last = `an error: ${messageOf(error)}`;
     }
     if (performance.now() >= deadlineMs) {
       throw new Error(

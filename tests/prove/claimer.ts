@@ -5,6 +5,7 @@
  * Arguments: the database, its name as a holder, a seed, the file to write into. Ends when no job
  * waits or runs any more.
  */
+import { pause } from "../../src/lib/pause.ts";
 import { type AttemptEnd, decideOutcome } from "../../src/job/outcome.ts";
 import type { LeasedJob } from "../../src/job/job.ts";
 import { openStore } from "../../src/store/open.ts";
@@ -102,10 +103,6 @@ async function main([db, holder, seed, path]: string[]): Promise<void> {
       { type: "released" },
     ]);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 if (import.meta.main) await main(Deno.args);

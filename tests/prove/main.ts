@@ -4,7 +4,8 @@
  *
  * Invariant: however it ends, no process, mount or file of a run is left behind.
  */
-import { parseArgs } from "node:util";
+import { messageOf } from "../../src/lib/error_message.ts";
+import { findNamed, onInterrupt, readOptions, runTool, UsageError } from "../helpers/tool.ts";
 import { CannotRun, type Experiment, type ProveContext } from "./experiment.ts";
 import { EXPERIMENTS } from "./experiments.ts";
 import { seededRandom } from "./random.ts";
@@ -34,8 +35,6 @@ interface Options {
   readonly soakMs: number;
 }
 
-class UsageError extends Error {}
-
 async function main(args: string[]): Promise<number> {
   const options = parseOptions(args);
   if (options === null) {
@@ -45,9 +44,7 @@ async function main(args: string[]): Promise<number> {
   const { isQuick, isJson, seed } = options;
   const scratch = Scratch.create();
   const giveUp = (exitCode: number) => scratch.clear().finally(() => Deno.exit(exitCode));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => giveUp(130));
-  }
+  onInterrupt(() => giveUp(130));
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     console.error(event.reason);
@@ -111,7 +108,7 @@ async function runExperiment(
     const figures = await Promise.race([experiment.run(context), late]);
     return { ...name, seconds: seconds(), figures };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     if (error instanceof CannotRun) {
       return { ...name, seconds: seconds(), figures: [], skipped: message };
     }
@@ -124,32 +121,15 @@ async function runExperiment(
 
 /** Null: help was asked for. */
 function parseOptions(args: string[]): Options | null {
-  const { values, positionals } = (() => {
-    try {
-      return parseArgs({
-        args,
-        allowPositionals: true,
-        options: {
-          quick: { type: "boolean", default: false },
-          json: { type: "boolean", default: false },
-          help: { type: "boolean", default: false },
-          seed: { type: "string" },
-          soak: { type: "string" },
-        },
-      });
-    } catch (error) {
-      throw new UsageError((error as Error).message);
-    }
-  })();
-  if (values.help) return null;
-  const experiments = positionals.map((name) => {
-    const found = EXPERIMENTS.find((experiment) => experiment.name === name);
-    if (found !== undefined) return found;
-    const known = EXPERIMENTS.map((experiment) => experiment.name).join(", ");
-    throw new UsageError(
-      `there is no experiment ${JSON.stringify(name)}; expected one of ${known}`,
-    );
+  const { values, positionals } = readOptions(args, {
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+    seed: { type: "string" },
+    soak: { type: "string" },
   });
+  if (values.help) return null;
+  const experiments = positionals.map((name) => findNamed(name, EXPERIMENTS, "experiment"));
   return {
     experiments: experiments.length > 0 ? experiments : EXPERIMENTS,
     isQuick: values.quick!,
@@ -176,11 +156,5 @@ function show(text: string): string {
 }
 
 if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${USAGE}`);
-    Deno.exit(2);
-  }
+  await runTool(main, USAGE);
 }

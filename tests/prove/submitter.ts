@@ -6,6 +6,7 @@
  * no earlier one.
  */
 import type { Random } from "../../src/lib/clock.ts";
+import { pause } from "../../src/lib/pause.ts";
 import { apiOf } from "../helpers/api.ts";
 import type { Answer } from "../helpers/http.ts";
 import { between } from "./random.ts";
@@ -100,8 +101,4 @@ export class Submitter {
       await pause(RETRY_MS);
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

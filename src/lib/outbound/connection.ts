@@ -6,6 +6,7 @@
  * Plain sockets on purpose: the runtime's clients resolve names themselves, each version in its own
  * way, and some follow proxies and redirects.
  */
+import { messageOf } from "../error_message.ts";
 import { findNonPublic, isIpAddress } from "./ip_address.ts";
 import { RequestFailedError } from "./errors.ts";
 
@@ -183,6 +184,6 @@ export function close(connection: Deno.Conn): void {
 
 /** What the operating system or the certificate check says, without the number of the error. */
 function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return message.replace(/ \(os error \d+\)$/, "");
 }

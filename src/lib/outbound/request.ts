@@ -2,6 +2,7 @@
  * Sends one HTTP/1.1 request on a connection of its own and reads the answer: no redirects, no
  * proxies, no cookies, no second try. What the answer means is decided by the caller.
  */
+import { messageOf } from "../error_message.ts";
 import { close, connect, type ConnectOptions } from "./connection.ts";
 import { RequestFailedError } from "./errors.ts";
 import { type Answer, type HeaderList, readAnswer } from "./response_reader.ts";
@@ -115,6 +116,6 @@ async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void>
 
 function asFailure(error: unknown): RequestFailedError {
   if (error instanceof RequestFailedError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new RequestFailedError("connect", `the connection broke: ${reason}`);
 }

@@ -6,6 +6,7 @@
  * Invariant: no read transaction outlives its turn, and none is open while something is written.
  */
 import { setImmediate } from "node:timers";
+import { pause } from "../../lib/pause.ts";
 import { asStoreError, type Connection, isBusy, type Statement } from "./connection.ts";
 import type { FileGuard } from "./file_guard.ts";
 
@@ -40,7 +41,7 @@ export class Reader {
         if (!isBusy(error)) throw asStoreError(error, this.#path);
         deadlineMs ??= performance.now() + PATIENCE_MS;
         if (performance.now() > deadlineMs) throw asStoreError(error, this.#path);
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        await pause(PAUSE_MS);
       }
     }
   }

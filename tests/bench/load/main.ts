@@ -2,6 +2,7 @@
  * The load generator, a process of its own: keeps connections busy for a while and prints counts
  * and latencies as JSON. Started by `run_load.ts`.
  */
+import { pause } from "../../../src/lib/pause.ts";
 import { percentile } from "../numbers.ts";
 import { cpuMs } from "../process_usage.ts";
 import { type Answer, Connection } from "./connection.ts";
@@ -55,7 +56,7 @@ function endToEnd(): Step {
     while (true) {
       const answer = await connection.exchange(oldest);
       if (answer.status !== 202) return isStatus(answer, 200);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await pause(RETRY_MS);
     }
   };
 }
@@ -101,7 +102,7 @@ async function main(): Promise<LoadResult> {
         // Open loop: what is late counts from when it was due, not from when it was sent.
         const dueMs = startMs + (turn * count + index) * 1_000 / perSecond;
         if (dueMs >= untilMs) return;
-        if (dueMs > begunMs) await new Promise((resolve) => setTimeout(resolve, dueMs - begunMs));
+        if (dueMs > begunMs) await pause(dueMs - begunMs);
         begunMs = dueMs;
       }
       if (begunMs >= untilMs) return;

@@ -3,6 +3,7 @@
  * one that fails or is interrupted. It has a process group of its own, so that what it started ends
  * with it; it is ended by its process id and never by its name.
  */
+import { pause } from "../../../src/lib/pause.ts";
 
 /** Servers and measuring processes that live. */
 const living = new Set<ServerProcess>();
@@ -70,7 +71,7 @@ export class ServerProcess implements AsyncDisposable {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
         return;
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await pause(20);
       }
     }
     throw new Error(`it does not listen after ${START_PATIENCE_MS / 1_000} s`);

@@ -2,6 +2,7 @@
  * The two HTTP services side by side: queuectl and what it replaces. Uploads with 64 connections,
  * then uploads whose results are read, everything from outside.
  */
+import { pause } from "../../../src/lib/pause.ts";
 import { Connection } from "../load/connection.ts";
 import { get, uploadSubmit } from "../load/requests.ts";
 import { runLoad } from "../load/run_load.ts";
@@ -105,7 +106,7 @@ async function endToEnd(port: number, jobs: number): Promise<number> {
         const { status, body } = await connection.exchange(read);
         if (status === 200) break;
         if (status !== 202) throw new Error(`a result was answered with ${status}: ${body}`);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await pause(RETRY_MS);
       }
     }
   }));

@@ -1,4 +1,5 @@
 /** How soon an idle queue starts a job, and what it costs to be idle. */
+import { pause } from "../../../src/lib/pause.ts";
 import { runModule } from "../child.ts";
 import type { IdleFigures, IdleOptions } from "../idle_samples.ts";
 import { cpuMs } from "../process_usage.ts";
@@ -65,8 +66,8 @@ async function idleCpuPercent(context: BenchContext): Promise<number> {
   context.progress(`watching an idle serve for ${watchedMs / 1_000} s`);
   await using directory = context.scratch.directory();
   await using server = await startServe(directory.path, { args: ["--workers", "2"] });
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await pause(1_500);
   const beforeMs = cpuMs(server.pid);
-  await new Promise((resolve) => setTimeout(resolve, watchedMs));
+  await pause(watchedMs);
   return (cpuMs(server.pid) - beforeMs) / watchedMs * 100;
 }

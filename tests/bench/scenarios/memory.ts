@@ -1,4 +1,5 @@
 /** How much memory `serve` takes: idle, for each worker, with a long queue, with many uploads. */
+import { pause } from "../../../src/lib/pause.ts";
 import { Child, moduleWords, runModule } from "../child.ts";
 import { memoryMb } from "../process_usage.ts";
 import { alternate } from "../rounds.ts";
@@ -92,7 +93,7 @@ async function idleMb(
 ): Promise<number> {
   await using directory = context.scratch.directory();
   await using server = await start(directory.path);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await pause(SETTLE_MS);
   return memoryMb(server.pid).now;
 }
 
@@ -104,7 +105,7 @@ async function queuedMb(context: BenchContext): Promise<number> {
     directory.path,
     withWorkers(2, "--simulated-work", "1h", "--shutdown-timeout", "0s"),
   );
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await pause(SETTLE_MS);
   return memoryMb(server.pid).now;
 }
 
@@ -115,7 +116,7 @@ async function uploadsMb(
 ): Promise<{ held: number; peak: number }> {
   await using directory = context.scratch.directory();
   await using server = await start(directory.path);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await pause(SETTLE_MS);
   const idle = memoryMb(server.pid).now;
   const options: HoldOptions = {
     port: server.port,
@@ -127,7 +128,7 @@ async function uploadsMb(
     "stdout",
   );
   await uploads.line((line) => line === "held" ? true : null);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS / 3));
+  await pause(SETTLE_MS / 3);
   const held = memoryMb(server.pid).now - idle;
   await uploads.endInput();
   await uploads.line((line) => line === "answered" ? true : null);

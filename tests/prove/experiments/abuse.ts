@@ -2,6 +2,7 @@
  * Clients that behave badly, each kind by itself: a server with few file descriptors must go on
  * answering others, be well again soon after, and take no more memory than it is worth.
  */
+import { pause } from "../../../src/lib/pause.ts";
 import { apiOf } from "../../helpers/api.ts";
 import { eventually } from "../../helpers/eventually.ts";
 import { peakMemoryBytes } from "../../helpers/processes.ts";
@@ -153,8 +154,4 @@ async function sendHugeBody(port: number): Promise<void> {
   } finally {
     connection.close();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -2,6 +2,7 @@
  * `kill -9` at random: server, worker processes, commands, guardians, while jobs are submitted and
  * run. Everything that is killed is started again at once, as an init system would.
  */
+import { pause } from "../../../src/lib/pause.ts";
 import type { Job } from "../../../src/job/job.ts";
 import { isLeased } from "../../../src/job/state.ts";
 import type { JobStore } from "../../../src/store/store.ts";
@@ -61,7 +62,7 @@ export const kills: Experiment = {
     let killed = 0;
     try {
       while (killed < goal) {
-        await new Promise((resolve) => setTimeout(resolve, between(random, 50, 400)));
+        await pause(between(random, 50, 400));
         const victim = oneOf(random, VICTIMS);
         if (!await scene.kill(victim, (watch) => watches.push(watch), random)) continue;
         done.set(victim, done.get(victim)! + 1);

@@ -2,6 +2,7 @@
  * Everything at once for a long time: submits, reads, cancels, commands, attempts that fail, workers
  * that crash and hang, a worker process killed now and then. What a server takes must not grow.
  */
+import { pause } from "../../../src/lib/pause.ts";
 import { apiOf } from "../../helpers/api.ts";
 import { descriptorCount, memoryBytes } from "../../helpers/processes.ts";
 import { type Running, Sandbox } from "../../helpers/program.ts";
@@ -179,8 +180,4 @@ function show(samples: readonly Sample[]): string {
   const [first, last] = [samples[0]!, samples.at(-1)!];
   return `${first.memoryMib} to ${last.memoryMib} MiB, ${first.descriptors} to ` +
     `${last.descriptors} descriptors, WAL ${first.walMib} to ${last.walMib} MiB`;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pause } from "../../../src/lib/pause.ts";
 import { apiOf } from "../../helpers/api.ts";
 import { eventually } from "../../helpers/eventually.ts";
 import { type Running, Sandbox } from "../../helpers/program.ts";
@@ -139,7 +140,7 @@ async function suffer(
         if (readiness !== 503) refused.push(`/readyz: ${readiness}`);
         if ((await api.get("/healthz")).status !== 200) refused.push("/healthz");
       }
-      await new Promise((resolve) => setTimeout(resolve, pick(3_000, 500)));
+      await pause(pick(3_000, 500));
     } finally {
       await end();
     }
