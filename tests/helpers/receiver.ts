@@ -24,6 +24,7 @@ export class Receiver implements AsyncDisposable {
   reply: Reply;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #closing = new AbortController();
+  readonly #over: Promise<void>[] = [];
   readonly #scheme: string;
 
   constructor(reply: Reply = () => new Response("thanks"), options: ReceiverOptions = {}) {
@@ -51,6 +52,10 @@ export class Receiver implements AsyncDisposable {
   }
 
   async #answer(request: Request): Promise<Response> {
+    // The runtime says so of every request in the end, however it was answered.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    request.signal.addEventListener("abort", () => resolve());
+    this.#over.push(promise);
     const { pathname, search } = new URL(request.url);
     const body = await request.text().catch(() => null);
     if (body === null) return new Response(); // given up by its sender
@@ -68,6 +73,10 @@ export class Receiver implements AsyncDisposable {
     // Connections that a test left hanging do not end by themselves.
     this.#closing.abort();
     await this.#server.finished;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise((resolve) => timer = setTimeout(resolve, 2_000));
+    await Promise.race([Promise.all(this.#over), patience]);
+    clearTimeout(timer);
   }
 }
 
