@@ -14,6 +14,9 @@ const COPIED = ["src", "tests", "deno.json", "deno.lock", "README.md"];
 /** A protection whose absence makes its catcher hang is caught too. */
 const CATCHER_LIMIT_MS = 120_000;
 
+/** So many at a time of those that need little. */
+const SIDE_BY_SIDE = 2;
+
 interface Verdict {
   readonly passed: boolean;
   /** The tests that failed, or the experiment's figures. */
@@ -32,22 +35,24 @@ export const removals: Experiment = {
     const whole = join(dir, "whole");
     await copyProject(whole);
     const missing = REMOVALS.flatMap((removal) => findMissing(whole, removal));
-    const controls = new Map<string, Verdict>();
+    const controls = new Map<string, Promise<Verdict>>();
     const uncaught: string[] = [];
     const failing: string[] = [];
     const figures: Figure[] = [];
-    for (const [index, removal] of chosen.entries()) {
-      if (findMissing(whole, removal).length > 0) continue;
+    let begun = 0;
+    const takeOne = async (removal: Removal): Promise<void> => {
+      if (findMissing(whole, removal).length > 0) return;
       const { protection, caughtBy } = removal;
       const name = nameOf(caughtBy);
-      progress(`${index + 1} of ${chosen.length}: ${protection}`);
-      if (!controls.has(name)) controls.set(name, await runCatcher(whole, caughtBy, seed));
-      const control = controls.get(name)!;
+      const number = ++begun;
+      progress(`${number} of ${chosen.length}: ${protection}`);
+      if (!controls.has(name)) controls.set(name, runCatcher(whole, caughtBy, seed));
+      const control = await controls.get(name)!;
       if (!control.passed) {
         failing.push(`${name}: ${lastLines(control.output)}`);
-        continue;
+        return;
       }
-      const copy = join(dir, String(index));
+      const copy = join(dir, String(number));
       await copyProject(copy);
       takeOut(copy, removal);
       const verdict = await runCatcher(copy, caughtBy, seed);
@@ -58,7 +63,14 @@ export const removals: Experiment = {
         found: verdict.passed ? 0 : 1,
         note: verdict.passed ? "NOT CAUGHT" : `caught by ${verdict.failures[0] ?? name}`,
       });
-    }
+    };
+    // Experiments, and tests of whole programs, want the machine for themselves.
+    const isQuiet = ({ caughtBy }: Removal) => "test" in caughtBy && !/system/.test(caughtBy.test);
+    const side = chosen.filter(isQuiet).values();
+    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, async () => {
+      for (const removal of side) await takeOne(removal);
+    }));
+    for (const removal of chosen) if (!isQuiet(removal)) await takeOne(removal);
     await Deno.remove(dir, { recursive: true });
     return [
       { what: "protections taken out", found: figures.length, wanted: { is: chosen.length } },

@@ -90,7 +90,7 @@ const LOSSES: Record<string, (store: JobStore, lease: Lease) => Promise<Writer>>
 };
 
 const OUTCOMES: readonly Outcome[] = [
-  { event: "complete", result: '"late"' },
+  { event: "complete", result: '"late"', followUps: [newJob({ id: "too-late" })] },
   { event: "fail", error: EXIT_ERROR, dueAtMs: T0 },
   { event: "bury", error: EXIT_ERROR },
   { event: "release" },

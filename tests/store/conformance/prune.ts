@@ -164,6 +164,20 @@ export function prunePromises({ test }: Suite): void {
     assert.equal((await store.prune(step())).jobs, 3);
   });
 
+  test("prune() keeps a job whose outcome is not delivered yet, and lets go of it then", async (store) => {
+    await completed(store, {
+      extras: { ...NO_EXTRAS, options: { callbackUrl: "https://hook.example/" } },
+    });
+    assert.equal((await store.prune(step())).jobs, 0, "nobody was told of its end");
+    const nowMs = T0 + 1_000;
+    const [delivery] = await store.claimDeliveries({
+      ...{ nowMs, untilMs: nowMs + 20_000, limit: 1, limitPerOrigin: 1, underWay: new Map() },
+    });
+    assert.equal((await store.prune(step())).jobs, 0, "its delivery is under way");
+    await store.settleDelivery(delivery!, { result: "delivered", status: 204 }, nowMs);
+    assert.equal((await store.prune(step())).jobs, 1);
+  });
+
   test("jobs added by a clock that was ahead do not keep older ones from going", async (store) => {
     await completed(store, { afterMs: 200 * DAY });
     await completed(store, { afterMs: 0 });

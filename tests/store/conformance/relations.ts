@@ -227,6 +227,16 @@ export function relationPromises({ test }: Suite): void {
     });
   }
 
+  test("a follow-up whose id is in use, or stands twice among them, is not added again", async (store) => {
+    await store.add([newJob({ id: "a" }), newJob({ id: "there", priority: -1 })], T0);
+    const followUps = [newJob({ id: "there" }), newJob({ id: "new" }), newJob({ id: "new" })];
+    const outcome = { event: "complete", result: "1", followUps } as const;
+    assert.equal(await settleOne(store, await claimOne(store), outcome), "settled");
+    const { jobs } = await store.list({ limit: 10 });
+    assert.deepEqual(jobs.map(({ id }) => id), ["new", "there", "a"]);
+    assert.equal((await find(store, "there")).priority, -1, "it is the one that was there");
+  });
+
   test("follow-ups may wait for the job that adds them, and for each other", async (store) => {
     await store.add([newJob({ id: "a" })], T0);
     const followUps = [waiting("c", "b"), waiting("b", "a"), waiting("d", "nobody")];
