@@ -69,9 +69,9 @@ export function link(
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
-/** An id may be `.` or `..`, which browsers would take out of a path. */
+/** A part of a path. */
 export function encodeSegment(segment: string): string {
-  return encodeURIComponent(segment).replace(/^\.{1,2}$/, (dots) => dots.replaceAll(".", "%2E"));
+  return encodeURIComponent(segment);
 }
 
 /** Control characters as the signs that Unicode has for them; tabs and ends of lines stay. */

@@ -124,6 +124,7 @@
     source.onopen = () => {
       isHeard = true;
       say("live", true);
+      refreshSoon(); // what happened before anybody listened
     };
     source.onerror = () => {
       isHeard = false;
