@@ -1,7 +1,7 @@
 /** What a job does, in a line. Owns what is shown of a payload; knows no HTML. */
 import { commandText } from "../job/command_text.ts";
 import type { Job, Payload } from "../job/job.ts";
-import { bytes, oneLine } from "./format.ts";
+import { bytes, oneLine, withoutColors } from "./format.ts";
 
 /** How much of an upload is looked at. */
 const HEAD_BYTES = 400;
@@ -26,7 +26,7 @@ const TELLING_NUMBER = /\b(exit code|status|HTTP|signal|errno) \d+|\d+(?:[.:,]\d
 /** The error without what differs from job to job, so that the same mistake looks the same. */
 export function errorGroup(message: string): string {
   return oneLine(
-    message
+    withoutColors(message)
       .replace(/\b[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\b/gi, "<id>")
       .replace(/\b(?=[0-9a-f]*\d)[0-9a-f]{12,}\b/gi, "<id>")
       .replace(TELLING_NUMBER, (found, word) => word === undefined ? "<n>" : found),

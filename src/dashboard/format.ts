@@ -74,6 +74,12 @@ export function encodeSegment(segment: string): string {
   return encodeURIComponent(segment);
 }
 
+/** The text without the escape sequences that colour it on terminals. */
+export function withoutColors(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what this is about
+  return text.replace(/\x1b\[[0-9;:]*m/g, "");
+}
+
 /** Control characters as the signs that Unicode has for them; tabs and ends of lines stay. */
 export function visible(text: string): string {
   return text.replace(

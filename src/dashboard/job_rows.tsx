@@ -5,7 +5,7 @@ import { isHeldBack } from "../queue/views.ts";
 import { aboutJob } from "./about.ts";
 import type { Context } from "./context.ts";
 import { link } from "./format.ts";
-import { Data, JobLink, StateChip, Time } from "./parts.tsx";
+import { Data, ErrorText, JobLink, StateChip, Time } from "./parts.tsx";
 
 export interface JobRow {
   readonly job: Job;
@@ -72,7 +72,7 @@ export function JobTable(
                 <Data>{aboutJob(job, payload, 100)}</Data>
                 {job.lastError !== null && (
                   <div class="error-text cut">
-                    <Data>{job.lastError.message}</Data>
+                    <ErrorText>{job.lastError.message}</ErrorText>
                   </div>
                 )}
               </td>

@@ -1,7 +1,7 @@
 /** The small parts that pages are made of. Own how they look in HTML; know no page. */
 import type { Child } from "hono/jsx";
 import type { JobState } from "../job/state.ts";
-import { fullTime, link, relative, visible } from "./format.ts";
+import { fullTime, link, relative, visible, withoutColors } from "./format.ts";
 
 /** What each state means, for those who point at its name. */
 export const STATE_MEANING: Readonly<Record<JobState, string>> = {
@@ -31,6 +31,11 @@ export function Time({ at, now }: { at: number | null; now: number }) {
 export function Data({ children, mono = false }: { children?: Child; mono?: boolean }) {
   const text = typeof children === "string" ? visible(children) : children;
   return <bdi class={mono ? "mono" : undefined}>{text}</bdi>;
+}
+
+/** What went wrong, as the worker told it: without the colours that programs give to their errors. */
+export function ErrorText({ children }: { children: string }) {
+  return <Data>{withoutColors(children)}</Data>;
 }
 
 export function JobLink({ id, short = false }: { id: string; short?: boolean }) {

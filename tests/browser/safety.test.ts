@@ -42,7 +42,7 @@ browserTest(
       ["token", "create", "--name", "ann", "--scopes", "read", "--json"],
       { db },
     );
-    const { token } = JSON.parse(stdout);
+    const token = JSON.parse(stdout).secret;
     const page = await open();
     await page.goto(`${url}/ui/jobs?state=dead`);
     await page.getByLabel("Token").fill("not the token at all");

@@ -12,7 +12,7 @@ import { fieldOf, readForm } from "../forms.ts";
 import { JobTable, withPayloads } from "../job_rows.tsx";
 import { page } from "../layout.tsx";
 import { PACES } from "../paces.ts";
-import { Data, Empty, JobLink, Time } from "../parts.tsx";
+import { Data, Empty, ErrorText, JobLink, Time } from "../parts.tsx";
 import { BulkBar } from "./jobs.tsx";
 
 /** The most that one form runs again; more stay for the next time. */
@@ -76,7 +76,7 @@ function Group({ group, context }: { group: DeadGroup; context: Context }) {
         <span class="group-count" title={counted(jobs, "job")}>{count(jobs)}</span>
         <div class="grow">
           <h2 class="error-text">
-            <Data>{jobs === 1 ? newest.lastError?.message ?? error : error}</Data>
+            <ErrorText>{jobs === 1 ? newest.lastError?.message ?? error : error}</ErrorText>
           </h2>
           <p class="soft small">
             <b>{code}</b>

@@ -11,7 +11,7 @@ import { link } from "../format.ts";
 import { fieldOf, readForm } from "../forms.ts";
 import { EditFields, Problems, type Values, valuesOf } from "../job_fields.tsx";
 import { page } from "../layout.tsx";
-import { Data, JobLink, Note, StateChip } from "../parts.tsx";
+import { ErrorText, JobLink, Note, StateChip } from "../parts.tsx";
 import { apiPath } from "./actions.tsx";
 
 /** A larger text is not edited in a browser. */
@@ -116,7 +116,7 @@ async function show(
       </p>
       {job.lastError !== null && (
         <p class="error-text">
-          <Data>{job.lastError.message}</Data>
+          <ErrorText>{job.lastError.message}</ErrorText>
         </p>
       )}
       <Problems problems={problems} />

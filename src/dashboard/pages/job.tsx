@@ -13,7 +13,16 @@ import { explain, type Explanation } from "../explain.ts";
 import { bytes, encodeSegment, fullTime, link, percent, visible } from "../format.ts";
 import { page } from "../layout.tsx";
 import { Output } from "../output_view.tsx";
-import { Copyable, Data, Facts, JobLink, PostButton, StateChip, Time } from "../parts.tsx";
+import {
+  Copyable,
+  Data,
+  ErrorText,
+  Facts,
+  JobLink,
+  PostButton,
+  StateChip,
+  Time,
+} from "../parts.tsx";
 import { recipesFor } from "../recipes.ts";
 
 /** How much of a payload or a result is shown. */
@@ -126,7 +135,7 @@ function Why(
       <h2>{title}</h2>
       {error !== null && (
         <p class="why-error">
-          <Data>{error}</Data>
+          <ErrorText>{error}</ErrorText>
         </p>
       )}
       {text.trim() !== "" && (
@@ -214,7 +223,7 @@ function Attempts(
             </div>
             {attempt.error !== null && (
               <div class="error-text">
-                <Data>{attempt.error.message}</Data>
+                <ErrorText>{attempt.error.message}</ErrorText>
               </div>
             )}
             {job.kind === "command" && attempts.length > 1 && (

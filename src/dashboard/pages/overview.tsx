@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 import { diskRoom } from "../disk.ts";
 import { coarse, count, link } from "../format.ts";
 import { page } from "../layout.tsx";
-import { Copyable, Data, Empty, JobLink, Note, PostButton, Time } from "../parts.tsx";
+import { Copyable, Data, Empty, ErrorText, JobLink, Note, PostButton, Time } from "../parts.tsx";
 import { findWarnings, type Warning } from "../warnings.ts";
 import { WorkerTable } from "../worker_table.tsx";
 import type { QueueStats, StateCounts } from "../../store/store.ts";
@@ -161,7 +161,7 @@ function DiedLately(
                     <JobLink id={job.id} short /> <Data>{aboutJob(job, payload, 80)}</Data>
                   </div>
                   <div class="error-text">
-                    <Data>{job.lastError?.message}</Data>
+                    <ErrorText>{job.lastError?.message ?? ""}</ErrorText>
                   </div>
                   <div class="soft small">
                     <Time at={job.finishedAtMs} now={context.nowMs} />, after {job.attempts} of{" "}
