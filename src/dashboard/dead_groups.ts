@@ -25,7 +25,7 @@ export interface DeadGroup {
 }
 
 /** How many of the newest dead jobs are looked at to show the groups. */
-export const MOST_LOOKED_AT = 2_000;
+export const MOST_LOOKED_AT = 1_000;
 
 const STEP_JOBS = 500;
 
