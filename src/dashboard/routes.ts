@@ -12,7 +12,7 @@ import { overviewPage } from "./pages/overview.tsx";
 import { limitsPost, pausePost, queuesPage, resumePost } from "./pages/queues.tsx";
 import { removeSchedulePost, schedulePost, schedulesPage } from "./pages/schedules.tsx";
 import { settingsPage } from "./pages/settings.tsx";
-import { workersPage } from "./pages/workers.tsx";
+import { drainPost, workersPage } from "./pages/workers.tsx";
 
 export const PAGES: readonly Page[] = [
   { method: "GET", path: "", handler: overviewPage, scope: "read" },
@@ -46,6 +46,7 @@ export const PAGES: readonly Page[] = [
   },
   { method: "POST", path: "/schedules/{name}/remove", handler: removeSchedulePost, scope: "admin" },
   { method: "GET", path: "/workers", handler: workersPage, scope: "read" },
+  { method: "POST", path: "/workers/{process}/drain", handler: drainPost, scope: "admin" },
   { method: "GET", path: "/settings", handler: settingsPage, scope: "admin" },
   { method: "GET", path: "/audit", handler: auditPage, scope: "admin" },
   { method: "GET", path: "/new", handler: newJobPage, scope: "submit" },

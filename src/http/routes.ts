@@ -26,7 +26,7 @@ import {
   pauseQueueRoute,
   resumeQueueRoute,
 } from "./routes/queues.ts";
-import { getStats, getWorkers } from "./routes/stats.ts";
+import { drainWorkers, getStats, getWorkers } from "./routes/stats.ts";
 import { postBatch, postJob } from "./routes/submit.ts";
 import { getWebhook, getWebhooks, replayWebhook } from "./routes/webhooks.ts";
 
@@ -52,6 +52,7 @@ export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/queues/{name}/pause", handler: pauseQueueRoute, scope: "admin" },
   { method: "POST", path: "/queues/{name}/resume", handler: resumeQueueRoute, scope: "admin" },
   { method: "GET", path: "/workers", handler: getWorkers, scope: "read" },
+  { method: "POST", path: "/workers/{process}/drain", handler: drainWorkers, scope: "admin" },
   { method: "GET", path: "/schedules", handler: getSchedules, scope: "read" },
   { method: "POST", path: "/schedules", handler: postSchedule, scope: "admin" },
   { method: "GET", path: "/schedules/{name}", handler: getSchedule, scope: "read" },

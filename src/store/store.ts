@@ -192,6 +192,8 @@ export interface JobStore extends ScheduleStore, DeliveryStore, PruneStore, Asyn
 
   /** Who changed what, newest first. The last {@link AUDIT_KEPT} entries are kept. */
   audit(query: AuditQuery): Promise<AuditEntry[]>;
+  /** Writes into the audit log what was done to something that is not in the store. */
+  note(action: "worker.drain", target: string, signed?: Signature): Promise<void>;
 
   /**
    * Says that somebody follows what happens until then, so that it is written down. Returns the id
@@ -408,7 +410,8 @@ export type AuditAction =
   | "schedule.remove"
   | "webhook.replay"
   | "webhook.rotate"
-  | "prune";
+  | "prune"
+  | "worker.drain";
 
 /** `requested`: a running job was asked to stop; `refused`: its state did not allow the change. */
 export type AuditOutcome = "done" | "requested" | "refused";

@@ -1,13 +1,17 @@
-/** The workers, by the process that they belong to. */
+/** The workers, by the process that they belong to; a process can be asked to finish and end. */
+import type { WorkerStatus } from "../../store/store.ts";
+import { redirect } from "../answer.ts";
+import { mustApi } from "../api_answer.ts";
 import type { Context } from "../context.ts";
-import { counted } from "../format.ts";
+import { flash } from "../flash.ts";
+import { counted, encodeSegment, link } from "../format.ts";
 import { page } from "../layout.tsx";
-import { Copyable, Empty } from "../parts.tsx";
+import { Copyable, Data, Empty, PostButton } from "../parts.tsx";
 import { WorkerTable } from "../worker_table.tsx";
 
 export async function workersPage(context: Context): Promise<Response> {
   const workers = await context.services.queue.workers();
-  const processes = new Set(workers.map(({ holder }) => holder)).size;
+  const processes = Map.groupBy(workers, ({ holder }) => holder);
   const busy = workers.filter(({ jobId }) => jobId !== null).length;
   return await page(
     context,
@@ -27,16 +31,59 @@ export async function workersPage(context: Context): Promise<Response> {
         : (
           <>
             <p>
-              {counted(workers.length, "worker")} in {counted(processes, "process", "processes")},
-              {" "}
-              {busy} at work. Workers that crash or hang are started anew by themselves.
+              {counted(workers.length, "worker")} in{" "}
+              {counted(processes.size, "process", "processes")}, {busy}{" "}
+              at work. Workers that crash or hang are started anew by themselves.
             </p>
-            <WorkerTable workers={workers} context={context} />
-            <p class="soft">
-              To let processes finish their jobs and stop: <code>queuectl worker stop</code>
-            </p>
+            {[...processes].map(([holder, ofProcess]) => (
+              <Process holder={holder} workers={ofProcess} context={context} />
+            ))}
           </>
         )}
     </>,
   );
+}
+
+function Process(
+  { holder, workers, context }: {
+    holder: string;
+    workers: readonly WorkerStatus[];
+    context: Context;
+  },
+) {
+  const { pid, role, host } = workers[0]!;
+  const isDraining = workers.every(({ status }) => status === "draining");
+  const machine = host.split("/")[0];
+  return (
+    <section class="panel" data-row={holder}>
+      <div class="panel-head">
+        <h2>
+          Process {pid}{" "}
+          <span class="soft">
+            {role === "serve" ? "with the API" : "of workers alone"}
+            {machine && (
+              <>
+                {" "}on <Data>{machine}</Data>
+              </>
+            )}
+          </span>
+        </h2>
+        {role === "worker" && !isDraining && context.caller.may("admin") && (
+          <PostButton
+            action={link(["workers", holder, "drain"])}
+            label="Drain"
+            title="it takes no more jobs, finishes those it has, and ends"
+          />
+        )}
+        {isDraining && <span class="chip s-failed">draining</span>}
+      </div>
+      <WorkerTable workers={workers} context={context} />
+    </section>
+  );
+}
+
+export async function drainPost({ call, params }: Context): Promise<Response> {
+  const path = `/workers/${encodeSegment(params["process"]!)}/drain`;
+  await mustApi(call, { method: "POST", path });
+  return redirect(link(["workers"], flash("draining")));
 }

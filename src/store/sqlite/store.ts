@@ -298,6 +298,7 @@ function assemble(connection: Connection, path: string, clock: Clock): JobStore 
       }),
     useTokens: (ids, nowMs) => write(() => tokens.use(ids, nowMs)),
     audit: (query) => reading(() => audit.read(query)),
+    note: (action, target, signed) => write(() => audit.record({ action, target }, signed)),
 
     prune: (step) =>
       step.isDry
