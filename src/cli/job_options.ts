@@ -18,9 +18,15 @@ export const JOB_OPTIONS: readonly OptionSpec[] = [
   { flags: "--retry-on <codes>", doc: "Retry these exit codes only: 75,111." },
   { flags: "--max-age <duration>", doc: "No retry once this has passed since it was due first." },
   { flags: "--callback-url <url>", doc: "Its outcome is posted there." },
+  { flags: "--unique-key <key>", doc: "At most one job with this key waits or runs at a time." },
+  {
+    flags: "--on-conflict <action>",
+    doc: "When there is one: return it (default), replace it while it waits, or refuse.",
+    choices: ON_CONFLICT,
+  },
 ];
 
-/** Of a job that is added once: what it has to do with others. */
+/** Of a job that is added once: which others it waits for. */
 export const RELATION_OPTIONS: readonly OptionSpec[] = [
   {
     flags: "--after <id>",
@@ -31,12 +37,6 @@ export const RELATION_OPTIONS: readonly OptionSpec[] = [
     flags: "--after-on <condition>",
     doc: "How they must have ended: success (default), failure or any.",
     choices: AFTER_CONDITIONS,
-  },
-  { flags: "--unique-key <key>", doc: "At most one job with this key waits or runs at a time." },
-  {
-    flags: "--on-conflict <action>",
-    doc: "When there is one: return it (default), replace it while it waits, or refuse.",
-    choices: ON_CONFLICT,
   },
 ];
 
@@ -57,6 +57,8 @@ export function readJobOptions({ options }: Invocation): Record<string, unknown>
     retry_on: options.text("retry-on"),
     max_age: options.text("max-age"),
     callback_url: options.text("callback-url"),
+    unique_key: options.text("unique-key"),
+    on_conflict: options.text("on-conflict"),
   });
 }
 
@@ -66,8 +68,6 @@ export function readRelations({ options }: Invocation): Record<string, unknown> 
   return given({
     after: after.length === 0 ? undefined : after.join(","),
     after_on: options.text("after-on"),
-    unique_key: options.text("unique-key"),
-    on_conflict: options.text("on-conflict"),
   });
 }
 

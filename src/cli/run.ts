@@ -25,12 +25,18 @@ export async function runCli(words: readonly string[], io: CliIo): Promise<numbe
   }
 }
 
+/** Which of several jobs it is about; the detail names the field itself. */
+function place(pointer: string): string {
+  const index = /^\/(\d+)(?:\/|$)/.exec(pointer)?.[1];
+  return index === undefined ? "" : `job ${Number(index) + 1}: `;
+}
+
 function report(error: unknown, io: CliIo): void {
-  if (error instanceof InvalidInputError && error.problems.length > 1) {
-    writeError(io, `${error.problems.length} things are wrong:`);
-    for (const { detail, pointer } of error.problems) {
-      writeMessage(io, `  ${pointer === "" ? "" : `${pointer}: `}${detail}`);
-    }
+  if (error instanceof InvalidInputError) {
+    const lines = error.problems.map(({ detail, pointer }) => `${place(pointer)}${detail}`);
+    if (lines.length === 1) return writeError(io, lines[0]!);
+    writeError(io, `${lines.length} things are wrong:`);
+    for (const line of lines) writeMessage(io, `  ${line}`);
     return;
   }
   writeError(io, messageOf(error));

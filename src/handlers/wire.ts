@@ -6,8 +6,8 @@
  * prints can throw.
  */
 import { LIMITS } from "../job/job.ts";
-import { describe } from "../job/parse_values.ts";
-import { DURATION_EXPECTED, parseDuration } from "../lib/duration.ts";
+import { describe, expectedDuration } from "../job/parse_values.ts";
+import { parseDuration } from "../lib/duration.ts";
 
 /** Rises when a program that follows the description would no longer work. */
 export const PROTOCOL = 1;
@@ -203,7 +203,7 @@ export function delayMsOf(value: unknown): number | null {
 }
 
 export function expectedDelay(name: string, value: unknown): string {
-  return `${name}: expected ${DURATION_EXPECTED}, or a number of seconds, got ${describe(value)}`;
+  return `${name}: ${expectedDuration(value)}`;
 }
 
 /** The beginning of what was printed, so that people recognize it. */

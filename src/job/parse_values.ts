@@ -2,7 +2,7 @@
  * Reading single values out of something unknown. Owns how a value that does not fit is described;
  * knows no job.
  */
-import { DURATION_EXPECTED, parseDuration } from "../lib/duration.ts";
+import { DURATION_EXPECTED, formatDuration, parseDuration } from "../lib/duration.ts";
 
 /** The outcome of reading one field: the value, or what is wrong. */
 export type Parsed<T> = { readonly value: T } | { readonly problem: string };
@@ -25,12 +25,17 @@ export function parseDurationField(
     ? Math.round(value * 1_000)
     : null;
   if (ms === null || Number.isNaN(ms)) {
-    return {
-      problem: `expected ${DURATION_EXPECTED}, or a number of seconds, got ${describe(value)}`,
-    };
+    return { problem: expectedDuration(value) };
   }
   if (ms >= leastMs && ms <= mostMs) return { value: ms };
-  return { problem: `expected between ${leastMs} ms and ${mostMs} ms, got ${describe(value)}` };
+  const range = `between ${formatDuration(leastMs)} and ${formatDuration(mostMs)}`;
+  return { problem: `expected ${range}, got ${describe(value)}` };
+}
+
+/** What is wrong with what is no duration. A text that is a bare number is told of its unit. */
+export function expectedDuration(value: unknown): string {
+  const orNumber = typeof value === "string" ? "" : ", or a number of seconds";
+  return `expected ${DURATION_EXPECTED}${orNumber}, got ${describe(value)}`;
 }
 
 /** Text of at least one character without control characters. */

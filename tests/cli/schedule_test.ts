@@ -57,6 +57,16 @@ Deno.test("a schedule is listed, shown with its next runs, paused, resumed, run 
   assert.equal(await ok("list"), "");
 });
 
+Deno.test("a schedule's jobs can have a unique key", async () => {
+  await using temp = await tempDir();
+  const unique = ["--unique-key", "sync", "--on-conflict", "refuse"];
+  const args = ["schedule", "add", "one", "--every", "1h", ...unique, "--json", "true"];
+  const { code, stdout, stderr } = await queuectl(args, temp);
+  assert.equal(code, 0, stderr);
+  const { job } = JSON.parse(stdout);
+  assert.deepEqual([job.unique_key, job.on_conflict], ["sync", "refuse"]);
+});
+
 Deno.test("bad schedules are refused with exit code 2, and all that is wrong is said", async () => {
   await using temp = await tempDir();
   const refused = async (...args: string[]) => {
@@ -66,7 +76,7 @@ Deno.test("bad schedules are refused with exit code 2, and all that is wrong is 
     return stderr;
   };
   const both = await refused("a b", "--cron", "61 * * * *", "--tz", "Nowhere", "true");
-  for (const field of ["/name", "/cron", "/tz"]) assert.match(both, new RegExp(field));
+  for (const field of ["name", "cron", "tz"]) assert.match(both, new RegExp(`^  ${field}: `, "m"));
   assert.match(await refused("a", "--cron", "0 0 30 2 *", "true"), /never comes/);
   assert.match(await refused("a", "true"), /either cron or every/);
   assert.match(await refused("a", "--every", "1h"), /a command, --kind with --payload, or --job/);

@@ -151,7 +151,7 @@ Deno.test("GET /jobs/{id}/output has the last attempt's output, or that of the o
   }
   assert.equal((await bench.call(`/jobs/${id}/output`)).text, "second");
   assert.equal((await bench.call(`/jobs/${id}/output?attempt=1`)).text, "first");
-  assertProblem(await bench.call(`/jobs/${id}/output?attempt=3`), 404, /attempt 3/);
+  assertProblem(await bench.call(`/jobs/${id}/output?attempt=3`), 404, /has had no attempt 3/);
 });
 
 Deno.test("GET /jobs/{id}/output of a job that has not run is empty", async () => {

@@ -31,6 +31,8 @@ Deno.test("a command gets its input as a file, and what it leaves can be fetched
   assert.equal(await sandbox.ok("logs", id), "700\n700\n", "nobody else looks into them");
   assert.equal(await sandbox.ok("artifact", "get", id, "names"), "a\nb\n");
   await sandbox.ok("artifact", "get", id, "sub/in", "-o", "got");
+  const nowhere = await sandbox.run(["artifact", "get", id, "sub/in", "-o", "gone/got"]);
+  assert.match(nowhere.stderr, /^error: --output: cannot write gone\/got: its directory does not/);
   assert.deepEqual(sandbox.lines("got"), ["names.csv"]);
   const answer = await apiOf(server).get(`/jobs/${id}/artifacts/sub%2Fin`);
   assert.equal(answer.text, "names.csv\n");

@@ -322,10 +322,12 @@ Deno.test("what nobody catches, and an exit, end the attempt; the next job is ru
     export async function stray() { setTimeout(() => { throw new Error("stray"); }); await new Promise(() => {}); }
     export async function rejected() { Promise.reject(new Error("lost")); await new Promise(() => {}); }
     export function exits() { console.error("goodbye"); Deno.exit(7); }
+    export const thing = () => { throw { code: 5, why: "full" }; };
     export const fine = () => "fine";
   `);
   await sandbox.worker(HANDLERS);
   const errorOf = async (kind: string) => (await run(sandbox, { kind, max_retries: 0 }))["error"];
+  assert.equal(await errorOf("thing"), '{ code: 5, why: "full" }');
   assert.equal(await errorOf("stray"), "uncaught: stray");
   assert.equal(await errorOf("rejected"), "uncaught: lost");
   assert.match(await errorOf("exits"), /^handlers\.ts ended with exit code 7 before it answered/);

@@ -1,5 +1,6 @@
 /** `queuectl artifact …`: the files that a job has left. */
 import { findArtifact } from "../../queue/job_files.ts";
+import { messageOf } from "../../lib/error_message.ts";
 import { artifactsView } from "../../queue/views.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
@@ -45,7 +46,7 @@ async function save(path: string, pieces: AsyncIterable<Uint8Array>): Promise<vo
   try {
     file = await Deno.open(unfinished, { createNew: true, write: true });
   } catch (error) {
-    throw new UsageError(`--output: cannot write ${path}: ${(error as Error).message}`);
+    throw new UsageError(`--output: cannot write ${path}: ${reasonOf(error)}`);
   }
   try {
     for await (const piece of pieces) {
@@ -55,6 +56,12 @@ async function save(path: string, pieces: AsyncIterable<Uint8Array>): Promise<vo
     await Deno.rename(unfinished, path);
   } catch (error) {
     await Deno.remove(unfinished).catch(() => {});
-    throw new CommandError(EXIT.failed, `cannot write ${path}: ${(error as Error).message}`);
+    throw new CommandError(EXIT.failed, `cannot write ${path}: ${reasonOf(error)}`);
   }
+}
+
+/** Without the name of the unfinished file, which nobody has chosen. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "its directory does not exist";
+  return messageOf(error).replace(/: (?:open|rename) '.*$/, "");
 }

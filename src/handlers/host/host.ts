@@ -19,6 +19,8 @@ export async function runHost(path: string): Promise<number> {
   globalThis.console = consoleTo((stream, text) => speaker.say({ type: "log", stream, text }));
   const failure = uncaught();
   let functions: ReadonlyMap<string, UserFunction>;
+  // A module that waits for nothing would end the process before anybody could say so.
+  const awake = setInterval(() => {}, 60_000);
   try {
     const loaded = await Promise.race([loadModule(path), failure]);
     if (loaded instanceof Uncaught) throw loaded.error;
@@ -28,6 +30,8 @@ export async function runHost(path: string): Promise<number> {
   } catch (error) {
     speaker.say({ type: "unusable", message: `it does not load: ${messageOf(error)}` });
     return 1;
+  } finally {
+    clearInterval(awake);
   }
   const host = new Host(speaker, functions);
   const end = await Promise.race([host.listen(input.readable), failure]);

@@ -1,5 +1,5 @@
 /** What a job's command has printed. */
-import { JobNotFoundError } from "../../job/errors.ts";
+import { FileNotFoundError } from "../../job/errors.ts";
 import type { OutputStream } from "../../job/job.ts";
 import { joinOutput } from "../../queue/queue.ts";
 import type { Call } from "../context.ts";
@@ -22,7 +22,7 @@ export async function getOutput(call: Call): Promise<Response> {
   const job = await findJob(call);
   const output = await queue.output(job, { attempt, stream });
   if (output === null && attempt !== undefined) {
-    throw new JobNotFoundError(`${job.id}, attempt ${attempt}`);
+    throw new FileNotFoundError(`the job ${job.id} has had no attempt ${attempt}`);
   }
   const bytes = output === null ? new Uint8Array() : joinOutput(output.chunks, stream);
   const printed = output?.attempt[stream === "stdout" ? "stdoutBytes" : "stderrBytes"] ?? 0;
