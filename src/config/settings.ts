@@ -386,6 +386,11 @@ function findText(
   return { text: SETTINGS[name].default, source: "default", where: `default of ${name}` };
 }
 
+/** How long a retry waits, as the room `job` speaks of it. */
+export function backoffOf(settings: Settings) {
+  return { base: settings["backoff-base"], capMs: settings["backoff-cap"] };
+}
+
 /** How long finished jobs are kept, as the room `job` speaks of it. */
 export function retentionOf(settings: Settings) {
   return {

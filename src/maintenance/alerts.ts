@@ -4,7 +4,7 @@
  */
 import { alertBody, type AlertRules, findAlerts } from "../job/alerts.ts";
 import type { Queue } from "../queue/queue.ts";
-import { Duty } from "./duty.ts";
+import { type Duty, PeriodicDuty } from "./duty.ts";
 
 const EVERY_MS = 10_000;
 
@@ -43,5 +43,5 @@ export function createAlerts({ queue, rules, url, everyMs, onError }: AlertOptio
       await store.changeAlert({ name, isFiring: false, event: "alert.resolved", url, body }, nowMs);
     }
   };
-  return new Duty(look, { everyMs: everyMs ?? EVERY_MS, onError });
+  return new PeriodicDuty(look, { everyMs: everyMs ?? EVERY_MS, onError });
 }

@@ -1,33 +1,48 @@
-/** Something that is done at once and then again and again: one run at a time, never overlapping. */
-export class Duty {
+/**
+ * What a process does again and again besides running jobs: what all duties have in common, and the
+ * kind that is done at intervals. Knows none of them.
+ */
+
+export interface Duty {
+  start(): void;
+  /** Does it now, after a run that is under way. */
+  runOnce(): Promise<void>;
+  /** Resolves when no run is under way and none will follow. */
+  stop(): Promise<void>;
+}
+
+export interface PeriodicOptions {
+  readonly everyMs: number;
+  /** Gets what a run throws. */
+  readonly onError: (error: unknown) => void;
+  /** Whether the first run comes with the start, and not an interval later. */
+  readonly isDoneAtStart?: boolean;
+}
+
+/** One run at a time, never overlapping; the interval counts from the end of a run. */
+export class PeriodicDuty implements Duty {
   readonly #work: () => Promise<void>;
-  readonly #everyMs: number;
-  readonly #onError: (error: unknown) => void;
+  readonly #options: PeriodicOptions;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = true;
 
-  constructor(
-    work: () => Promise<void>,
-    { everyMs, onError }: { everyMs: number; onError: (error: unknown) => void },
-  ) {
+  constructor(work: () => Promise<void>, options: PeriodicOptions) {
     this.#work = work;
-    this.#everyMs = everyMs;
-    this.#onError = onError;
+    this.#options = options;
   }
 
   start(): void {
     this.#isStopped = false;
+    if (this.#options.isDoneAtStart) this.runOnce();
     this.#schedule();
   }
 
-  /** Runs it now, after a run that is under way. Errors go to `onError`. */
   runOnce(): Promise<void> {
-    this.#running = this.#running.then(this.#work).catch(this.#onError);
+    this.#running = this.#running.then(this.#work).catch(this.#options.onError);
     return this.#running;
   }
 
-  /** Resolves when no run is under way and none will follow. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -38,6 +53,6 @@ export class Duty {
     this.#timer = setTimeout(async () => {
       await this.runOnce();
       if (!this.#isStopped) this.#schedule();
-    }, this.#everyMs);
+    }, this.#options.everyMs);
   }
 }

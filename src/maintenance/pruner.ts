@@ -13,7 +13,7 @@ import {
 import { FINISHED_STATES } from "../job/state.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { JobStore } from "../store/store.ts";
-import { Duty } from "./duty.ts";
+import { type Duty, PeriodicDuty } from "./duty.ts";
 
 export interface PrunerOptions {
   readonly queue: Queue;
@@ -42,7 +42,7 @@ const UNUSED = { leastBytes: 4 * 1024 * 1024, leastShare: 0.25, leftShare: 0.1 }
 /** Numbers of jobs by state. */
 export type Pruned = Record<FinishedState, number>;
 
-export class Pruner {
+export class Pruner implements Duty {
   readonly #queue: Queue;
   readonly #retention: Retention;
   readonly #duty: Duty;
@@ -51,7 +51,7 @@ export class Pruner {
   constructor({ queue, retention, onError }: PrunerOptions) {
     this.#queue = queue;
     this.#retention = retention;
-    this.#duty = new Duty(() => this.#work(), { everyMs: LOOK_MS, onError });
+    this.#duty = new PeriodicDuty(() => this.#work(), { everyMs: LOOK_MS, onError });
   }
 
   start(): void {

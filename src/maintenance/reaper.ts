@@ -4,19 +4,16 @@
  * what a clock that was set would do: take jobs from live workers, or let due ones wait.
  */
 import type { BackoffPolicy } from "../job/backoff.ts";
-import type { Clock } from "../lib/clock.ts";
 import { ClockWatch } from "../lib/clock_watch.ts";
 import { mayBeAlive, thisHost } from "../lib/process_identity.ts";
-import type { EventBus } from "../queue/events.ts";
-import type { JobStore, WorkerStatus } from "../store/store.ts";
-import { Duty } from "./duty.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { WorkerStatus } from "../store/store.ts";
+import { type Duty, PeriodicDuty } from "./duty.ts";
 
 export interface ReaperOptions {
-  readonly store: JobStore;
-  readonly events: EventBus;
-  readonly clock: Clock;
+  readonly queue: Queue;
   readonly leaseMs: number;
-  readonly intervalMs: number;
+  readonly everyMs: number;
   readonly backoff: BackoffPolicy;
   readonly onError: (error: unknown) => void;
 }
@@ -25,7 +22,7 @@ export interface ReaperOptions {
 const BATCH = 500;
 
 export function createReaper(options: ReaperOptions): Duty {
-  const { store, events, clock, leaseMs, backoff } = options;
+  const { queue: { store, events, clock }, leaseMs, backoff, everyMs, onError } = options;
   const host = thisHost();
   const grace = new Grace(leaseMs);
   const watch = new ClockWatch(clock);
@@ -64,7 +61,7 @@ export function createReaper(options: ReaperOptions): Duty {
     }
     for (const holder of deadHolders) await store.removeWorkers(holder);
   };
-  return new Duty(work, { everyMs: options.intervalMs, onError: options.onError });
+  return new PeriodicDuty(work, { everyMs, onError });
 }
 
 /**

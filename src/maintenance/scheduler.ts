@@ -6,6 +6,7 @@
 import { StoreUnavailableError } from "../job/errors.ts";
 import type { Queue } from "../queue/queue.ts";
 import { Schedules } from "../queue/schedules.ts";
+import type { Duty } from "./duty.ts";
 
 export interface SchedulerOptions {
   readonly queue: Queue;
@@ -22,7 +23,7 @@ const AFTER_CHANGE_MS = 50;
 /** Until the store is asked again that could not be used, and a full queue. */
 const RETRY_MS = 2_000;
 
-export class Scheduler {
+export class Scheduler implements Duty {
   readonly #queue: Queue;
   readonly #schedules: Schedules;
   readonly #onError: SchedulerOptions["onError"];

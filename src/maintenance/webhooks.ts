@@ -19,6 +19,7 @@ import { TimeLimit } from "../lib/time_limit.ts";
 import { newWebhookSecret, readWebhookSecrets } from "../lib/webhook_secret.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { ClaimedDelivery, DeliveryOutcome } from "../store/deliveries.ts";
+import type { Duty } from "./duty.ts";
 
 export interface WebhookSenderOptions {
   readonly queue: Queue;
@@ -60,7 +61,7 @@ const RETRY_MS = 2_000;
 /** The receiver wants no more of it. */
 const GONE = 410;
 
-export class WebhookSender {
+export class WebhookSender implements Duty {
   readonly #options: WebhookSenderOptions;
   readonly #underWay = new Map<ClaimedDelivery, Promise<void>>();
   readonly #stopping = new AbortController();

@@ -1,46 +1,38 @@
 /**
  * Runs the work of one process: starts workers, watches their heartbeat, replaces dead and hung
- * ones, renews leases, drains on shutdown. The dispatcher claims and settles; the reaper takes back
- * what other processes lost.
+ * ones, renews leases, drains on shutdown. The dispatcher claims and settles; the duties do what is
+ * to be done besides jobs.
  *
  * Invariant: whatever ends a worker thread, its commands are killed and its jobs are settled.
  */
+import { backoffOf, type Settings } from "../config/settings.ts";
 import { NO_HANDLERS, type UserHandlers } from "../handlers/program.ts";
-import { retentionOf, type Settings } from "../config/settings.ts";
 import { HANDLERS } from "../handlers/registry.ts";
-import type { HandlerSettings } from "../handlers/handler.ts";
-import type { ArtifactLimits } from "../handlers/output_dir.ts";
-import { InvalidInputError, StoreUnavailableError } from "../job/errors.ts";
+import { StoreUnavailableError } from "../job/errors.ts";
 import type { Lease } from "../job/job.ts";
 import type { Random } from "../lib/clock.ts";
-import type { AttemptEnd } from "../job/outcome.ts";
-import { messageOf } from "../lib/error_message.ts";
 import { newId } from "../lib/ids.ts";
-import { killGroup, killMarked } from "../lib/kill.ts";
 import { within } from "../lib/pause.ts";
-import { processStart, thisHost } from "../lib/process_identity.ts";
-import { createAlerts } from "../maintenance/alerts.ts";
-import { Duty } from "../maintenance/duty.ts";
-import { createFileSweeper } from "../maintenance/file_sweeper.ts";
-import { Pruner } from "../maintenance/pruner.ts";
-import { createReaper } from "../maintenance/reaper.ts";
-import { WebhookSender } from "../maintenance/webhooks.ts";
-import { Scheduler } from "../maintenance/scheduler.ts";
+import { Duties } from "../maintenance/duties.ts";
+import { PeriodicDuty } from "../maintenance/duty.ts";
 import type { QueueEvent } from "../queue/events.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { WorkerRecord } from "../store/store.ts";
 import type { AbortReason, FromWorker } from "../worker/protocol.ts";
-import { endOfAborted } from "../worker/run_attempt.ts";
 import { AttemptFiles } from "./attempt_files.ts";
 import { AttemptTraces } from "./attempt_traces.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { Guardian } from "./guardian.ts";
-import { type JobInHand, Slot, type WorkerInit } from "./slot.ts";
+import { endOfDeath } from "./end_of_death.ts";
+import { keepFollowUp } from "./follow_ups.ts";
+import { Presence } from "./presence.ts";
+import { Slot } from "./slot.ts";
+import { StartedProcesses } from "./started_processes.ts";
+import { chunkSizes, workerSettings } from "./worker_settings.ts";
 
 export interface EngineOptions {
   readonly queue: Queue;
   readonly settings: Settings;
-  readonly role: "serve" | "worker";
+  readonly role: WorkerRecord["role"];
   readonly random: Random;
   /** By default none. */
   readonly handlers?: UserHandlers;
@@ -72,16 +64,10 @@ const ABORT_PATIENCE_MS = 4_000;
 /** How long handler programs may take to end, their grace included. */
 const PROGRAMS_PATIENCE_MS = 2_000;
 
-/** How often a process says anew for which kinds it has handlers. */
-const KINDS_EVERY_MS = 3_600_000;
-
-/** What the follow-ups of one attempt may take together, in bytes of their payloads. */
-const FOLLOW_UP_BYTES = 64 * 1024 * 1024;
-
 /** How long a shutdown waits for a store that cannot be used. */
 const SETTLE_PATIENCE_MS = 5_000;
 
-/** Starts workers, dispatcher, heartbeat and reaper. Reaps once before the first claim. */
+/** Starts workers, dispatcher, heartbeat and duties. Reaps once before the first claim. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const engine = new RunningEngine(options);
   await engine.start();
@@ -95,22 +81,16 @@ class RunningEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #slots: Slot[];
   readonly #dispatcher: Dispatcher;
-  readonly #guardian: Guardian;
-  readonly #heartbeat: Duty;
-  readonly #reaper: Duty;
-  readonly #fileSweeper: Duty;
+  readonly #processes: StartedProcesses;
   readonly #files: AttemptFiles;
-  readonly #scheduler: Scheduler;
-  readonly #webhooks: WebhookSender;
-  /** Null: nobody wants to be told. */
-  readonly #alerts: Duty | null;
-  readonly #pruner: Pruner;
+  readonly #presence: Presence;
+  readonly #heartbeat: PeriodicDuty;
+  readonly #duties: Duties;
   readonly #subscriptions: Disposable[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
-  readonly #record: Pick<WorkerRecord, "holder" | "pid" | "host" | "processStart" | "role">;
   #handlers: UserHandlers;
+  /** Made once, not at every claim. */
   #kinds: readonly string[];
-  #kindsSavedAtMs = -Infinity;
   #lastTickMs = performance.now();
   #whenIdle: (() => void) | null = null;
   #whenProgramsEnded: (() => void) | null = null;
@@ -118,25 +98,13 @@ class RunningEngine implements Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const { queue, settings, role } = options;
+    const { queue, settings, role, random } = options;
     const { store, clock, events } = queue;
-    const backoff = { base: settings["backoff-base"], capMs: settings["backoff-cap"] };
-    this.#record = {
-      holder: this.holder,
-      pid: Deno.pid,
-      host: thisHost(),
-      processStart: processStart(Deno.pid),
-      role,
-    };
-    this.#guardian = new Guardian(this.holder);
+    const { holder } = this;
     this.#handlers = options.handlers ?? NO_HANDLERS;
     this.#kinds = kindsOf(this.#handlers);
-    this.#files = new AttemptFiles({
-      store,
-      clock,
-      holder: this.holder,
-      base: settings["work-dir"],
-    });
+    this.#processes = new StartedProcesses(holder);
+    this.#files = new AttemptFiles({ store, clock, holder, base: settings["work-dir"] });
     this.#slots = Array.from(
       { length: settings["workers"] },
       (_, index) =>
@@ -146,21 +114,20 @@ class RunningEngine implements Engine {
           onSilence: (slot) => this.#replace(slot, "hang", "no answer"),
         }),
     );
+    this.#presence = new Presence({ queue, holder, role, slots: this.#slots });
     this.#dispatcher = new Dispatcher({
       store,
       events,
       clock,
-      holder: this.holder,
+      holder,
       leaseMs: settings["lease"],
-      backoff,
-      random: options.random,
+      backoff: backoffOf(settings),
+      random,
       traces: queue.tracing === null ? null : new AttemptTraces(queue.tracing),
       kinds: () => this.#kinds,
-      chunk: this.#chunks(),
+      chunk: chunkSizes(settings),
       slots: this.#slots,
-      beforeGive: (jobs) => {
-        if (jobs.some((job) => startsProcesses(job.kind))) this.#guardian.ensure();
-      },
+      beforeGive: (jobs) => this.#processes.expectFrom(jobs),
       files: this.#files,
       afterPrepared: () => {
         if (this.isDraining) this.#checkIdle();
@@ -169,49 +136,19 @@ class RunningEngine implements Engine {
     const onError = (error: unknown) => {
       if (!(error instanceof StoreUnavailableError)) throw error;
     };
-    this.#heartbeat = new Duty(() => this.#tick(), {
+    this.#heartbeat = new PeriodicDuty(() => this.#tick(), {
       everyMs: settings["heartbeat"]!,
       onError,
     });
-    this.#reaper = createReaper({
-      store,
-      events,
-      clock,
-      leaseMs: settings["lease"],
-      intervalMs: settings["reap-interval"],
-      backoff,
-      onError,
-    });
-    this.#fileSweeper = createFileSweeper({ store, clock, onError });
-    this.#scheduler = new Scheduler({ queue, onError });
-    this.#webhooks = new WebhookSender({
-      queue,
-      allowsPrivate: settings["allow-private-http"],
-      caFile: settings["http-ca-file"],
-      secretFile: settings["webhook-secret-file"],
-      random: options.random,
-      onError,
-    });
-    this.#alerts = settings["alert-url"] === null ? null : createAlerts({
-      queue,
-      url: settings["alert-url"],
-      rules: {
-        queueLatencyMs: settings["alert-queue-latency"],
-        deadJobs: settings["alert-dead-jobs"],
-        wantsWorkers: settings["alert-no-workers"],
-      },
-      onError,
-    });
-    this.#pruner = new Pruner({ queue, retention: retentionOf(settings), onError });
+    this.#duties = new Duties({ queue, settings, random, onError });
   }
 
   async start(): Promise<void> {
     const { queue } = this.#options;
     void this.#files.sweep();
-    void this.#fileSweeper.runOnce();
     // Before the first claim, so that others can tell whether this holder lives.
     await Promise.all([this.#saveWorkers(), this.#saveKinds()]);
-    await this.#reaper.runOnce();
+    await this.#duties.runFirst();
     this.#subscriptions.push(
       queue.events.subscribe((event) => this.#onEvent(event)),
       queue.store.watch(() => {
@@ -221,20 +158,14 @@ class RunningEngine implements Engine {
     );
     for (const slot of this.#slots) this.#startSlot(slot);
     this.#heartbeat.start();
-    this.#reaper.start();
-    this.#fileSweeper.start();
-    this.#scheduler.start();
-    this.#webhooks.start();
-    this.#pruner.start();
-    this.#alerts?.start();
+    this.#duties.start();
   }
 
   async useHandlers(handlers: UserHandlers): Promise<void> {
     this.#handlers = handlers;
     this.#kinds = kindsOf(handlers);
     for (const slot of this.#slots) slot.tell({ type: "handlers", handlers });
-    this.#kindsSavedAtMs = -Infinity;
-    await this.#saveKinds();
+    await this.#saveKinds({ areNew: true });
     this.#dispatcher.wake();
   }
 
@@ -242,7 +173,7 @@ class RunningEngine implements Engine {
     if (this.isDraining) return await this.#stopping ?? undefined;
     this.isDraining = true;
     this.#dispatcher.stop();
-    this.#scheduler.stop();
+    this.#duties.stopAdding();
     await this.#saveWorkers().catch(() => {});
     const patienceMs = this.#options.settings["shutdown-timeout"];
     const deadlineMs = performance.now() + patienceMs;
@@ -280,60 +211,30 @@ class RunningEngine implements Engine {
     for (const slot of this.#slots) {
       const left = slot.terminate();
       if (left.length > 0) wasCutOff = true;
-      this.#killCommands(left);
+      this.#processes.killCommands(left);
       if (left.length > 0 || slot.programs.size > 0) this.#killPrograms(slot);
       this.#dispatcher.release(slot, left.map(({ job }) => job));
     }
     this.#whenIdle?.();
     await within(this.#dispatcher.settled(), SETTLE_PATIENCE_MS);
-    await Promise.all([
-      this.#heartbeat.stop(),
-      this.#reaper.stop(),
-      this.#fileSweeper.stop(),
-      this.#scheduler.stop(),
-      this.#webhooks.stop(),
-      this.#alerts?.stop(),
-      this.#pruner.stop(),
-    ]);
+    await Promise.all([this.#heartbeat.stop(), this.#duties.stop()]);
     await this.#options.queue.metrics.flush();
-    await this.#options.queue.store.removeWorkers(this.holder).catch(() => {});
+    await this.#presence.end();
     // A thread that was cut off may have started a command after its jobs were killed.
-    if (wasCutOff) this.#guardian.sweep();
-    else await this.#guardian.close();
+    await this.#processes.close({ isSweeping: wasCutOff });
     await this.#files.close();
   }
 
   #startSlot(slot: Slot): void {
     const { queue, settings } = this.#options;
-    slot.start(this.#workerInit(slot, settings), queue.clock());
-    queue.events.emit({ type: "worker.started", worker: slot.label, restarts: slot.restarts });
-  }
-
-  #workerInit(slot: Slot, settings: Settings): WorkerInit {
-    return {
+    slot.start({
+      ...workerSettings(settings),
       holder: this.holder,
-      heartbeatMs: settings["heartbeat"]!,
-      settings: handlerSettings(settings),
       handlers: this.#handlers,
-      mark: this.#markOf(slot),
+      mark: this.#processes.markOf(slot),
       workDir: this.#files.dir,
-      artifacts: artifactLimits(settings),
-      faults: {
-        fail: settings["fault-fail"],
-        crash: settings["fault-crash"],
-        hang: settings["fault-hang"],
-      },
-    };
-  }
-
-  #chunks(): Record<string, number> {
-    const { settings } = this.#options;
-    // An injected fault is to hit one job, and simulated work takes long.
-    const hasFaults = settings["fault-crash"] + settings["fault-hang"] > 0;
-    return Object.fromEntries([...HANDLERS].map(([kind, handler]) => [
-      kind,
-      hasFaults ? 1 : handler.chunk(handlerSettings(settings)),
-    ]));
+    }, queue.clock());
+    queue.events.emit({ type: "worker.started", worker: slot.label, restarts: slot.restarts });
   }
 
   #onEvent(event: QueueEvent): void {
@@ -355,10 +256,10 @@ class RunningEngine implements Engine {
         store.appendOutput(message.lease, this.holder, message.chunks).catch(ignoreUnavailable);
         return;
       case "group":
-        this.#setGroup(slot, message.lease, message.pgid);
+        this.#processes.setGroup(slot, message.lease, message.pgid);
         return;
       case "program":
-        this.#setProgram(slot, message.pgid, message.isAlive);
+        this.#processes.setProgram(slot, message.pgid, message.isAlive);
         return;
       case "trouble":
         this.#options.queue.events.emit({
@@ -372,7 +273,7 @@ class RunningEngine implements Engine {
           .catch(ignoreUnavailable);
         return;
       case "enqueue":
-        this.#prepareFollowUp(slot, message);
+        keepFollowUp(this.#options.queue, slot, message);
         return;
       case "closed":
         if (this.#slots.every(({ programs }) => programs.size === 0)) this.#whenProgramsEnded?.();
@@ -385,49 +286,11 @@ class RunningEngine implements Engine {
     }
   }
 
-  #setGroup(slot: Slot, lease: Lease, pgid: number | null): void {
-    const inHand = slot.inHand.get(lease.seq);
-    if (inHand?.pgid != null) this.#guardian.groupEnded(inHand.pgid);
-    if (pgid !== null) this.#guardian.groupBegan(pgid);
-    if (inHand !== undefined) inHand.pgid = pgid;
-  }
-
-  #setProgram(slot: Slot, pgid: number, isAlive: boolean): void {
-    if (isAlive) {
-      slot.programs.add(pgid);
-      this.#guardian.groupBegan(pgid);
-    } else {
-      slot.programs.delete(pgid);
-      this.#guardian.groupEnded(pgid);
-    }
-  }
-
-  /** Checks a job that is to follow one that runs, and keeps it until that has ended. */
-  async #prepareFollowUp(
-    slot: Slot,
-    { lease, ref, job }: Extract<FromWorker, { type: "enqueue" }>,
-  ): Promise<void> {
-    const inHand = slot.inHand.get(lease.seq);
-    const refuse = (problems: InvalidInputError["problems"]) =>
-      slot.tell({ type: "enqueued", ref, followUp: { problems } });
-    try {
-      const prepared = await this.#options.queue.prepare(job);
-      if (inHand?.job.token !== lease.token) return refuse([TOO_LATE]);
-      const bytes = inHand.followUps.reduce((sum, { payload }) => sum + payload.length, 0);
-      if (bytes + prepared.payload.length > FOLLOW_UP_BYTES) return refuse([TOO_MUCH]);
-      inHand.followUps.push(prepared);
-      slot.tell({ type: "enqueued", ref, followUp: { id: prepared.id } });
-    } catch (error) {
-      if (error instanceof InvalidInputError) return refuse(error.problems);
-      refuse([{ detail: messageOf(error), pointer: "" }]);
-    }
-  }
-
   /** A worker died or hangs: its commands end, its jobs are settled, a new thread takes its place. */
   #replace(slot: Slot, reason: "crash" | "hang", message: string): void {
     const running = slot.inHand.get(slot.runningSeq ?? 0);
     const left = slot.terminate();
-    this.#killCommands(left);
+    this.#processes.killCommands(left);
     this.#killPrograms(slot);
     this.#dispatcher.reportDeath(
       slot,
@@ -447,28 +310,8 @@ class RunningEngine implements Engine {
     this.#respawns.add(timer);
   }
 
-  #killCommands(jobs: readonly JobInHand[]): void {
-    for (const { job, pgid } of jobs) {
-      if (pgid !== null) killGroup(pgid, "SIGKILL");
-      // Also when its group is not known: the message that tells it may still be on its way.
-      if (job.kind === "command") killMarked(`${this.holder}:${job.seq}:${job.token}`);
-      if (pgid !== null) this.#guardian.groupEnded(pgid);
-    }
-  }
-
   #killPrograms(slot: Slot): void {
-    for (const pgid of slot.programs) {
-      killGroup(pgid, "SIGKILL");
-      this.#guardian.groupEnded(pgid);
-    }
-    slot.programs.clear();
-    // Also those of which it could not tell any more.
-    if (this.#handlers.programs.length > 0) killMarked(this.#markOf(slot));
-  }
-
-  /** Tells the programs of one thread from those of all others, its own successors included. */
-  #markOf(slot: Slot): string {
-    return `${this.holder}:${slot.label}.${slot.restarts}`;
+    this.#processes.killPrograms(slot, this.#handlers.programs.length > 0);
   }
 
   /** At every heartbeat: who hangs, whose leases go on, what was cancelled. */
@@ -530,24 +373,11 @@ class RunningEngine implements Engine {
   }
 
   #saveWorkers(): Promise<void> {
-    const { store, clock } = this.#options.queue;
-    const workers = this.#slots.map((slot): WorkerRecord => ({
-      ...this.#record,
-      label: slot.label,
-      status: this.isDraining ? "draining" : slot.isIdle ? "idle" : "busy",
-      restarts: slot.restarts,
-      startedAtMs: slot.startedAtMs || clock(),
-    }));
-    return workers.length === 0 ? Promise.resolve() : store.saveWorkers(workers, clock());
+    return this.#presence.saveWorkers({ isDraining: this.isDraining });
   }
 
-  /** Tells other processes which kinds there are, so that they accept jobs of them. */
-  async #saveKinds(): Promise<void> {
-    const kinds = Object.keys(this.#handlers.kinds);
-    if (kinds.length === 0 || performance.now() - this.#kindsSavedAtMs < KINDS_EVERY_MS) return;
-    this.#kindsSavedAtMs = performance.now();
-    const { store, clock } = this.#options.queue;
-    await store.saveKinds(kinds, clock());
+  #saveKinds(options?: { readonly areNew: boolean }): Promise<void> {
+    return this.#presence.saveKinds(Object.keys(this.#handlers.kinds), options);
   }
 
   #checkIdle(): void {
@@ -560,65 +390,9 @@ class RunningEngine implements Engine {
   }
 }
 
-/** How the attempt ended that was running when its thread was given up. */
-function endOfDeath(
-  reason: "crash" | "hang",
-  message: string,
-  running: JobInHand | undefined,
-): AttemptEnd {
-  if (reason === "crash") {
-    return {
-      type: "failed",
-      error: { code: "crash", message: `the worker thread died: ${message}` },
-    };
-  }
-  const timeoutMs = running?.job.timeoutMs ?? Infinity;
-  if (running !== undefined && performance.now() - running.givenAtMs > timeoutMs) {
-    return endOfAborted("timeout", running.job);
-  }
-  return {
-    type: "failed",
-    error: { code: "hang", message: "the worker thread stopped answering" },
-  };
-}
-
-const TOO_LATE = { detail: "the attempt is over", pointer: "" };
-const TOO_MUCH = {
-  detail: `the payloads of its follow-ups take more than ${FOLLOW_UP_BYTES} bytes`,
-  pointer: "",
-};
-
 /** The kinds that the workers of this process can run. */
 function kindsOf({ kinds }: UserHandlers): readonly string[] {
   return [...HANDLERS.keys(), ...Object.keys(kinds)];
-}
-
-/** All but those that run in the worker's own thread. */
-function startsProcesses(kind: string): boolean {
-  return kind === "command" || !HANDLERS.has(kind);
-}
-
-function artifactLimits(settings: Settings): ArtifactLimits {
-  return {
-    fileBytes: settings["artifact-limit"],
-    totalBytes: settings["artifact-total"],
-    count: settings["artifact-count"],
-  };
-}
-
-function handlerSettings(settings: Settings): HandlerSettings {
-  return {
-    resultLimitBytes: settings["result-limit"],
-    outputLimitBytes: settings["output-limit"],
-    simulatedWorkMs: settings["simulated-work"],
-    passEnv: settings["pass-env"],
-    http: {
-      allowsPrivate: settings["allow-private-http"],
-      timeoutMs: settings["http-timeout"],
-      responseLimitBytes: settings["http-response-limit"],
-      caFile: settings["http-ca-file"],
-    },
-  };
 }
 
 /** While the store cannot be used, these writes may be missed: the end of the attempt counts. */

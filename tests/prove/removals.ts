@@ -170,7 +170,7 @@ export const REMOVALS: readonly Removal[] = [
   },
   {
     protection: "the guardian ends the commands of a killed process",
-    file: "src/supervisor/engine.ts",
+    file: "src/supervisor/started_processes.ts",
     edits: [["this.#guardian.ensure();", ""]],
     caughtBy: {
       test: "tests/system/kill_worker_test.ts",
@@ -469,7 +469,7 @@ export const REMOVALS: readonly Removal[] = [
   },
   {
     protection: "the guardian ends the handlers of a killed process",
-    file: "src/supervisor/engine.ts",
+    file: "src/supervisor/started_processes.ts",
     edits: [["this.#guardian.ensure();", ""]],
     caughtBy: { test: "tests/system/handlers_test.ts", named: "leaves nothing of its handlers" },
   },
