@@ -79,10 +79,10 @@ export function JobTable(
               <td data-label="Queue, kind">
                 <a class="plain-link" href={link(["jobs"], { queue: job.queue })}>
                   <Data>{job.queue}</Data>
-                </a>
-                <div class="soft small">
+                </a>{" "}
+                <span class="soft small">
                   <Data>{job.kind}</Data>
-                </div>
+                </span>
               </td>
               <td data-label="Attempts" class="num">
                 {attemptsOf(job)}

@@ -267,6 +267,7 @@ async function reportDead(
 function tellWhereToLook({ url, db }: DemoServer, commands: readonly AddedCommand[]): void {
   const dead = commands.find(({ expected }) => expected === "failed")!;
   console.log(`\nWhile the service runs (on a terminal: until Ctrl-C), look at
+  ${url}        the pages, in a browser
   ${url}/stats
   ${url}/jobs?state=dead
   ${url}/jobs/${dead.id}

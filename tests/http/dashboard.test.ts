@@ -172,6 +172,7 @@ Deno.test("jobs are listed newest first, narrowed down, searched and paged", asy
   assert.deepEqual(idsOf((await bench.look("/ui/jobs?queue=mail")).text), ["other"]);
   assert.deepEqual(idsOf((await bench.look("/ui/jobs?q=needle")).text), ["other"]);
   assert.deepEqual(idsOf((await bench.look("/ui/jobs?state=dead")).text), []);
+  assert.equal(idsOf((await bench.look("/ui/jobs?age=1h&queue=mail")).text).length, 1);
   const found = await bench.look("/ui/jobs?q=j-17");
   assert.equal(found.headers.get("location"), "/ui/jobs/j-17", "an id leads to its job");
   assert.match((await bench.look("/ui/jobs?q=stat:dead")).text, /there is no qualifier/);

@@ -25,8 +25,15 @@
     for (const child of from.children) {
       if (child.dataset.row) known.set(child.dataset.row, child);
     }
+    const wantedKeys = new Set([...to.children].map((child) => child.dataset.row));
     let place = from.firstChild;
     for (const wanted of [...to.childNodes]) {
+      // Rows that are gone make room, so that those that stay need not be moved, which costs the focus.
+      while (place?.dataset?.row && !wantedKeys.has(place.dataset.row)) {
+        const next = place.nextSibling;
+        place.remove();
+        place = next;
+      }
       const key = wanted.nodeType === 1 ? wanted.dataset.row : undefined;
       let found = key ? known.get(key) : undefined;
       if (!found && place && isLike(place, wanted) && !place.dataset?.row) found = place;
@@ -298,6 +305,10 @@
     for (const word of ["did", "n", "not"]) url.searchParams.delete(word);
     history.replaceState(null, "", url);
   }
+  document.querySelector("#nav [aria-current]")?.scrollIntoView({
+    inline: "center",
+    block: "nearest",
+  });
   const followed = document.querySelector("[data-follow]");
   if (followed) followed.scrollTop = followed.scrollHeight;
   prepare();

@@ -41,12 +41,20 @@ const SEARCH_EXAMPLES = [
   "-word",
 ];
 
+/** How old the jobs may be, by the word that stands in the address. */
+const AGES = {
+  "1h": { name: "the last hour", ms: 3_600_000 },
+  "24h": { name: "the last 24 hours", ms: 86_400_000 },
+  "7d": { name: "the last 7 days", ms: 7 * 86_400_000 },
+} as const;
+
 interface Filter {
   /** What was typed into the search field. */
   readonly search: string;
   readonly states: readonly JobState[];
   readonly queue: string | undefined;
   readonly kind: string | undefined;
+  readonly age: keyof typeof AGES | undefined;
   readonly beforeSeq: number | undefined;
 }
 
@@ -63,6 +71,7 @@ export async function jobsPage(context: Context): Promise<Response> {
     state: filter.states.join(","),
     queue: filter.queue,
     kind: filter.kind,
+    age: filter.age,
   };
   const isFirst = filter.beforeSeq === undefined;
   const older = found.nextSeq === null
@@ -86,7 +95,7 @@ export async function jobsPage(context: Context): Promise<Response> {
         : (
           <>
             {caller.may("admin") && (
-              <BulkBar search={searchOf(filter)} next={link(["jobs"], parameters)} />
+              <BulkBar search={searchOf(filter, context.nowMs)} next={link(["jobs"], parameters)} />
             )}
             <JobTable
               rows={await withPayloads(found.jobs, context)}
@@ -104,8 +113,9 @@ export async function jobsPage(context: Context): Promise<Response> {
 }
 
 /** What was found, or what is wrong with the search. */
-async function findJobs(filter: Filter, { services: { queue } }: Context) {
-  const { states, search, ...rest } = filter;
+async function findJobs(filter: Filter, { services: { queue }, nowMs }: Context) {
+  const { states, age, ...rest } = filter;
+  const search = `${filter.search} ${ageTerm(age, nowMs)}`.trim();
   try {
     const page = await queue.list({
       ...rest,
@@ -120,12 +130,17 @@ async function findJobs(filter: Filter, { services: { queue } }: Context) {
   }
 }
 
+function ageTerm(age: Filter["age"], nowMs: number): string {
+  return age === undefined ? "" : `after:${new Date(nowMs - AGES[age].ms).toISOString()}`;
+}
+
 /** All that the page narrows down to, as one search. */
-function searchOf({ states, queue, kind, search }: Filter): string {
+function searchOf({ states, queue, kind, age, search }: Filter, nowMs: number): string {
   return [
     states.length === 0 ? "" : `state:${states.join(",")}`,
     queue === undefined ? "" : `queue:${queue}`,
     kind === undefined ? "" : `kind:${kind}`,
+    ageTerm(age, nowMs),
     search,
   ].filter((term) => term !== "").join(" ");
 }
@@ -136,11 +151,13 @@ function readFilter(query: URLSearchParams): Filter {
     return ID_PATTERN.test(value) ? value : undefined;
   };
   const before = query.get("before") ?? "";
+  const age = query.get("age") ?? "";
   return {
     search: (query.get("q") ?? "").trim().slice(0, MOST_SEARCH),
     states: (query.get("state") ?? "").split(",").filter(isJobState),
     queue: nameOf("queue"),
     kind: nameOf("kind"),
+    age: Object.hasOwn(AGES, age) ? age as keyof typeof AGES : undefined,
     beforeSeq: /^\d{1,15}$/.test(before) ? Number(before) : undefined,
   };
 }
@@ -160,10 +177,10 @@ function Filters(
     queues: readonly string[];
   },
 ) {
-  const rest = { q: filter.search, queue: filter.queue, kind: filter.kind };
+  const { search: q, queue, kind, age } = filter;
+  const rest = { q, queue, kind, age };
   const chosen = filter.states.join(",");
-  const isNarrowed = filter.queue !== undefined || filter.kind !== undefined ||
-    filter.search !== "";
+  const isNarrowed = queue !== undefined || kind !== undefined || age !== undefined || q !== "";
   return (
     <>
       <nav class="tabs" aria-label="States">
@@ -199,6 +216,15 @@ function Filters(
             <option value="">all</option>
             {queues.map((name) => (
               <option value={name} selected={name === filter.queue}>{name}</option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Added in{" "}
+          <select name="age">
+            <option value="">any time</option>
+            {Object.entries(AGES).map(([value, { name }]) => (
+              <option value={value} selected={value === age}>{name}</option>
             ))}
           </select>
         </label>
@@ -275,6 +301,7 @@ function Nothing(
     filter.search === "" ? "" : `found by ${filter.search}`,
     filter.queue === undefined ? "" : `in the queue ${filter.queue}`,
     filter.kind === undefined ? "" : `of the kind ${filter.kind}`,
+    filter.age === undefined ? "" : `added in ${AGES[filter.age].name}`,
     filter.beforeSeq === undefined ? "" : "as old as that",
   ].filter((word) => word !== "").join(", ");
   return (
