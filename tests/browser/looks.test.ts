@@ -32,6 +32,9 @@ const PAGES = [
   "/ui/help",
 ];
 
+/** Pages that are laid out in another way on a phone. */
+const CARDS = ["/", "/ui/jobs", "/ui/jobs/broken", "/ui/dead", "/ui/workers"];
+
 async function fill({ api }: Bench): Promise<void> {
   const command = "printf '\\033[32mgreen\\033[0m line\\n\\033[1;31mred\\033[0m line\\n'; " +
     "printf '\\033[43;30mwarning\\033[0m \\033[7minverse\\033[0m\\n' >&2; exit 3";
