@@ -1,10 +1,12 @@
 /**
- * `kill -9` at random: server, worker processes, commands, guardians, while jobs are submitted and
- * run. Everything that is killed is started again at once, as an init system would.
+ * `kill -9` at random: server, worker processes, commands, handlers, guardians, while jobs of all
+ * kinds are submitted and run. Everything that is killed is started again at once, as an init system
+ * would.
  */
+import { fileURLToPath } from "node:url";
 import { pause } from "../../../src/lib/pause.ts";
 import type { Job } from "../../../src/job/job.ts";
-import { isLeased } from "../../../src/job/state.ts";
+import { isFinished, isLeased, STATES } from "../../../src/job/state.ts";
 import type { JobStore } from "../../../src/store/store.ts";
 import { eventually } from "../../helpers/eventually.ts";
 import {
@@ -16,6 +18,7 @@ import {
 } from "../../helpers/processes.ts";
 import { type Running, Sandbox } from "../../helpers/program.ts";
 import { allFinished, allJobs, audit, look } from "../books.ts";
+import { Errands } from "../errands/errands.ts";
 import { type Experiment, type Figure, none, type ProveContext, worst } from "../experiment.ts";
 import { between, oneOf } from "../random.ts";
 import { Submitter } from "../submitter.ts";
@@ -26,34 +29,51 @@ const REAP_MS = 500;
 const GRACE_MS = 5_000;
 const ORPHAN_LIMIT_MS = 5_000;
 
+const HANDLERS = fileURLToPath(new URL("../errands/handlers.ts", import.meta.url));
+
 const FLAGS = [
   ...["--lease", `${LEASE_MS}ms`, "--reap-interval", `${REAP_MS}ms`, "--backoff-base", "0.1"],
   ...["--max-retries", "1000", "--simulated-work", "20ms"],
+  ...["--handlers", HANDLERS, "--allow-private-http"],
+];
+const SERVER_FLAGS = [
+  ...["--workers", "2", "--allow-commands", "--upload-limit", "2MiB", ...FLAGS],
 ];
 
 /** Leaves a process behind, which only the end of the whole group ends. */
 const COMMAND = "sleep 300 & sleep 0.3; echo $QUEUECTL_ATTEMPT";
 
-const VICTIMS = ["server", "worker process", "command", "guardian"] as const;
+const VICTIMS = ["server", "worker process", "job's process", "guardian"] as const;
 type Victim = typeof VICTIMS[number];
+
+const DRAIN_LIMIT_MS = 60_000;
+
+/** Of each special kind of job, between two submits. */
+const ERRAND_PAUSE_MS = 200;
+
+const LIVE = STATES.filter((state) => !isFinished(state));
 
 /** Jobs that may wait, so that the end does not take longer than the kills. */
 const BACKLOG = 150;
 
 export const kills: Experiment = {
   name: "kills",
-  about: "kill -9 of server, worker process, command and guardian, while jobs come and run",
+  about: "kill -9 of server, workers, commands, handlers and guardians, while jobs come and run",
   limitMs: ({ pick }) => pick(20 * 60_000, 180_000),
 
   async run(context: ProveContext): Promise<Figure[]> {
     const { random, pick, progress } = context;
-    const goal = pick(200, 25);
+    const goal = pick(200, 20);
     await using sandbox = await Sandbox.create();
     const scene = await Scene.open(sandbox);
     let backlog = 0;
     const submitter = new Submitter({
       url: () => scene.server.url,
       ...{ clients: 4, random, pauseMs: 15, command: { line: COMMAND, oneOf: 6 } },
+      limit: () => backlog > BACKLOG,
+    });
+    const errands = await Errands.begin({
+      ...{ url: () => scene.server.url, db: sandbox.db, random, pauseMs: ERRAND_PAUSE_MS },
       limit: () => backlog > BACKLOG,
     });
     const done = new Map<Victim, number>(VICTIMS.map((victim) => [victim, 0]));
@@ -69,16 +89,19 @@ export const kills: Experiment = {
         if (++killed % 25 === 0) progress(`${killed} kills, ${submitter.promised.size} jobs`);
         const { counts } = await scene.store.stats(Date.now());
         backlog = counts.pending + counts.failed;
+        // One statement, and so one moment.
+        errands.look((await scene.store.list({ states: LIVE, limit: 1_000 })).jobs);
         for (const job of (await scene.store.list({ states: ["completed"], limit: 50 })).jobs) {
           if (!finished.has(job.id)) finished.set(job.id, job);
         }
       }
     } finally {
       await submitter.stop();
+      await errands.stop();
     }
     await Promise.all(watches);
     const endedAtMs = performance.now();
-    await allFinished(scene.store, 120_000);
+    const unfinished = await allFinished(scene.store, DRAIN_LIMIT_MS).then(() => [], messageOf);
     const drainMs = performance.now() - endedAtMs;
 
     const jobs = await allJobs(scene.store);
@@ -99,9 +122,11 @@ export const kills: Experiment = {
       none("answers that nothing explains", submitter.strange),
       worst("worst time until a lost job could be claimed", scene.recoveriesMs, LIMIT_MS),
       none("jobs that were stuck", scene.stuck),
+      none("jobs that did not come to their end", unfinished),
       none("processes left behind by a killed one", scene.orphans),
       worst("worst time until they were gone", scene.orphanMs, ORPHAN_LIMIT_MS),
       { what: "all done after the last kill", found: Math.round(drainMs), unit: "ms" },
+      ...await errands.audit(scene.store, jobs),
     ];
     await scene.close();
     return figures;
@@ -109,6 +134,8 @@ export const kills: Experiment = {
 };
 
 const LIMIT_MS = LEASE_MS + REAP_MS + GRACE_MS;
+
+const messageOf = (error: Error) => [error.message];
 
 /** What a job says once it is completed must never change again. */
 function isChanged(before: Job | undefined, now: Job): boolean {
@@ -129,7 +156,7 @@ class Scene {
   }
 
   static async open(sandbox: Sandbox): Promise<Scene> {
-    const server = await sandbox.serve(["--workers", "2", "--allow-commands", ...FLAGS]);
+    const server = await sandbox.serve(SERVER_FLAGS);
     const scene = new Scene(sandbox, await look(sandbox.db), server);
     scene.#workers = [await scene.#startWorker(), await scene.#startWorker()];
     return scene;
@@ -144,9 +171,7 @@ class Scene {
     switch (victim) {
       case "server":
         await this.#killService(this.server, watch);
-        this.server = await this.sandbox.serve([
-          ...["--workers", "2", "--allow-commands", ...FLAGS],
-        ]);
+        this.server = await this.sandbox.serve(SERVER_FLAGS);
         this.#ever.push(this.server);
         return true;
       case "worker process": {
@@ -155,7 +180,7 @@ class Scene {
         this.#workers[index] = await this.#startWorker();
         return true;
       }
-      case "command": {
+      case "job's process": {
         const pids = this.sandbox.processes().filter((pid) => markOf(pid) !== null);
         if (pids.length === 0) return false;
         killAll([oneOf(random, pids)]);
