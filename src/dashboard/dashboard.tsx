@@ -1,5 +1,5 @@
 /**
- * The pages for people, at `/` and under `/ui`. Owns the way of a request: who looks, which page,
+ * The pages for people, at `/`, `/docs` and under `/ui`. Owns the way of a request: who looks, which page,
  * and what an error looks like; each page has its own file.
  *
  * Invariant: whatever happens, the answer is a page, and it shows no more of an unexpected error
@@ -87,9 +87,13 @@ function contextOf(
   };
 }
 
-/** The decoded segments after `/ui`; null for what is no path of ours. */
+/** The decoded segments after `/ui`, or of what stands beside it; null for what is no path of ours. */
 function segmentsOf(path: string): string[] | null {
-  const rest = path === "/" || path === "/ui/" ? "" : path.slice("/ui".length);
+  const rest = path === "/" || path === "/ui/"
+    ? ""
+    : path === "/docs"
+    ? path
+    : path.slice("/ui".length);
   try {
     return rest.split("/").slice(1).map(decodeURIComponent);
   } catch {

@@ -95,6 +95,7 @@ export async function page(
       <footer>
         <span>queuectl {services.version}</span>
         <a href={link(["help"])}>Help and keyboard shortcuts</a>
+        {mayRead && <a href="/docs">API reference</a>}
         <span class="soft">times are UTC</span>
       </footer>
     </Document>

@@ -10,6 +10,7 @@ import { jobsPage } from "./pages/jobs.tsx";
 import { newJobPage, newJobPost, uploadPost } from "./pages/new_job.tsx";
 import { overviewPage } from "./pages/overview.tsx";
 import { limitsPost, pausePost, queuesPage, resumePost } from "./pages/queues.tsx";
+import { referencePage } from "./pages/reference.tsx";
 import { removeSchedulePost, schedulePost, schedulesPage } from "./pages/schedules.tsx";
 import { settingsPage } from "./pages/settings.tsx";
 import { drainPost, workersPage } from "./pages/workers.tsx";
@@ -53,4 +54,5 @@ export const PAGES: readonly Page[] = [
   { method: "POST", path: "/new", handler: newJobPost, scope: "submit" },
   { method: "POST", path: "/new/upload", handler: uploadPost, scope: "submit" },
   { method: "GET", path: "/help", handler: helpPage, scope: "read" },
+  { method: "GET", path: "/docs", handler: referencePage, scope: "read" },
 ];

@@ -35,6 +35,7 @@ export interface PageRequest {
 /** Whether pages answer at this path. Programs that ask for `/` are told that nothing is there. */
 export function isPagePath(path: string, headers: Headers): boolean {
   if (path === "/") return headers.get("accept")?.includes("text/html") ?? false;
+  if (path === "/docs") return true;
   return path.startsWith("/ui") && (path.length === 3 || path[3] === "/");
 }
 

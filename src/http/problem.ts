@@ -31,7 +31,7 @@ type RequestErrorCode =
 
 export type ProblemCode = ErrorCode | RequestErrorCode;
 
-const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
+export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   "malformed": { status: 400, title: "The request cannot be read" },
   "token-in-url": { status: 400, title: "A token does not belong into a URL" },
   "unauthorized": { status: 401, title: "A token is needed" },

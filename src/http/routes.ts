@@ -8,6 +8,7 @@ import { getEvents } from "./routes/events.ts";
 import { getHealth, getReady } from "./routes/health.ts";
 import { listJobs } from "./routes/list.ts";
 import { getMetrics } from "./routes/metrics.ts";
+import { getOpenApi } from "./routes/openapi.ts";
 import { getOutput } from "./routes/output.ts";
 import { getResult } from "./routes/result.ts";
 import {
@@ -68,4 +69,5 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/audit", handler: getAudit, scope: "admin" },
   { method: "GET", path: "/healthz", handler: getHealth, scope: "open" },
   { method: "GET", path: "/readyz", handler: getReady, scope: "open" },
+  { method: "GET", path: "/openapi.json", handler: getOpenApi, scope: "read" },
 ];

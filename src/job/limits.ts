@@ -5,6 +5,7 @@
  */
 import { DURATION_EXPECTED, formatDuration, parseDuration } from "../lib/duration.ts";
 import { InvalidInputError, type Problem } from "./errors.ts";
+import { durationSchema, type JsonSchema } from "./field.ts";
 import { describe, ID_PATTERN } from "./parse.ts";
 import type { RateLimit } from "./rate.ts";
 
@@ -30,13 +31,54 @@ export const RATE_EXPECTED =
   "a number of jobs and a period such as 10/1m, 5/1s or 1000/1h, from 1 to 1000000 jobs in 100ms " +
   "to 31d";
 
+const RATE_TEXT = /^\s*(\d{1,15})\s*\/\s*(\S+)\s*$/;
+
 type Parsed<T> = { readonly value: T } | { readonly problem: string };
 
+const COUNT_SCHEMA: JsonSchema = { type: ["integer", "null"], minimum: 1, maximum: MOST_JOBS };
+
 const FIELDS = {
-  max_running: { name: "maxRunning", parse: parseCount },
-  rate: { name: "rate", parse: parseRate },
-  key_max_running: { name: "keyMaxRunning", parse: parseCount },
+  max_running: {
+    name: "maxRunning",
+    parse: parseCount,
+    schema: { ...COUNT_SCHEMA, description: "So many of its jobs run at once." },
+  },
+  rate: {
+    name: "rate",
+    parse: parseRate,
+    schema: {
+      anyOf: [
+        { type: "string", pattern: RATE_TEXT.source, examples: ["10/1m"] },
+        {
+          type: "object",
+          properties: {
+            limit: { type: "integer", minimum: 1, maximum: MOST_JOBS },
+            period: durationSchema(LEAST_PERIOD_MS, MOST_PERIOD_MS),
+          },
+          required: ["limit", "period"],
+          additionalProperties: false,
+        },
+        { type: "null" },
+      ],
+      description: "So many of its jobs start in a time.",
+    },
+  },
+  key_max_running: {
+    name: "keyMaxRunning",
+    parse: parseCount,
+    schema: { ...COUNT_SCHEMA, description: "So many of its jobs with one key run at once." },
+  },
 } as const;
+
+/** A change of limits as JSON, as {@link parseLimits} reads it. */
+export const LIMITS_SCHEMA: JsonSchema = {
+  type: "object",
+  properties: Object.fromEntries(
+    Object.entries(FIELDS).map(([name, { schema }]) => [name, schema]),
+  ),
+  additionalProperties: false,
+  minProperties: 1,
+};
 
 export type LimitField = keyof typeof FIELDS;
 
@@ -92,7 +134,7 @@ export function parseLimits(
 
 /** `10/1m` as a rate; null when the text is not one. */
 export function parseRateText(text: string): RateLimit | null {
-  const match = /^\s*(\d{1,15})\s*\/\s*(\S+)\s*$/.exec(text);
+  const match = RATE_TEXT.exec(text);
   // `10/m` is how many people write it.
   const period = match === null ? null : /^\d/.test(match[2]!) ? match[2]! : `1${match[2]}`;
   const periodMs = period === null ? null : parseDuration(period);

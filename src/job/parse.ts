@@ -6,6 +6,7 @@
 import { relationProblems } from "./batch_relations.ts";
 import { InvalidInputError, type Problem } from "./errors.ts";
 import {
+  AFTER_CONDITIONS,
   type JobExtras,
   LIMITS,
   type NewJob,
@@ -14,22 +15,24 @@ import {
   type StagedFile,
 } from "./job.ts";
 import {
+  BACKOFF_SCHEMA,
+  EXIT_CODE_SCHEMA,
   parseAfter,
-  parseAfterOn,
   parseBackoff,
   parseExitCodes,
   parseUrl,
   readRetryPolicy,
 } from "./parse_extras.ts";
 import {
-  describe,
-  parseChoice,
-  type Parsed,
-  parseDurationField,
-  parseInteger,
-  parseText,
-  quote,
-} from "./parse_values.ts";
+  choiceField,
+  described,
+  durationField,
+  type Field,
+  integerField,
+  type JsonSchema,
+  textField,
+} from "./field.ts";
+import { describe, type Parsed, quote } from "./parse_values.ts";
 
 export { describe } from "./parse_values.ts";
 
@@ -64,40 +67,162 @@ export interface ParseContext {
   readonly traceparent?: string | null;
 }
 
-/** Every field of a job as JSON. To add a field, add a row here and read it in `parseNewJob`. */
+/** The pattern of a job's id. */
+export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
+
+/** A name, as {@link parseName} reads it, or an id. */
+export const NAME_SCHEMA: JsonSchema = { type: "string", pattern: ID_PATTERN.source };
+
+const NAME: Field<string> = { parse: parseName, schema: NAME_SCHEMA };
+
+const IDS_PATTERN = String.raw`^\s*[A-Za-z0-9._:-]{1,64}(\s*,\s*[A-Za-z0-9._:-]{1,64})*\s*$`;
+
+/** What {@link parseInstant} reads, as far as a pattern can say it. */
+const INSTANT_PATTERN = "^" +
+  String.raw`(19[6-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])` +
+  String.raw`([Tt ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?` +
+  String.raw`([Zz]|[+-]([01]\d|2[0-3]):?[0-5]\d)?)?$`;
+
+/**
+ * Every field of a job as JSON: how it is read, and what is said of it. To add a field, add a row
+ * here and read it in `parseNewJob`.
+ */
 export const JOB_FIELDS = {
-  id: parseId,
-  queue: parseName,
-  kind: parseName,
-  payload: (value: unknown): Parsed<unknown> => ({ value }),
-  command: parseCommand,
-  cwd: parseDirectory,
-  priority: (value: unknown) => parseInteger(value, -LIMITS.priority, LIMITS.priority),
-  run_at: parseInstant,
-  delay: (value: unknown) => parseDurationField(value, 0, LIMITS.delayMs),
-  max_retries: (value: unknown) => parseInteger(value, 0, LIMITS.maxRetries),
-  timeout: (value: unknown) => parseDurationField(value, 1, LIMITS.timeoutMs),
-  key: (value: unknown) => parseText(value, LIMITS.keyLength),
-  unique_key: (value: unknown) => parseText(value, LIMITS.keyLength),
-  on_conflict: (value: unknown) => parseChoice(value, ON_CONFLICT),
-  after: parseAfter,
-  after_on: parseAfterOn,
-  callback_url: parseUrl,
-  backoff: parseBackoff,
-  jitter: parseJitter,
-  retry_on: parseExitCodes,
-  max_age: (value: unknown) => parseDurationField(value, 1, LIMITS.delayMs),
-} as const;
+  id: described(
+    { parse: parseId, schema: NAME_SCHEMA },
+    "Chosen by the caller; by default a new one is made.",
+  ),
+  queue: described(NAME, 'The lane that it waits in. Default: "default".'),
+  kind: described(NAME, "What runs it: count, command, http, or a kind of a handler."),
+  payload: {
+    parse: (value: unknown): Parsed<unknown> => ({ value }),
+    schema: { description: "What the kind is given. Of count: the text; of http: the request." },
+  },
+  command: {
+    parse: parseCommand,
+    schema: {
+      anyOf: [
+        { type: "string", minLength: 1 },
+        {
+          type: "array",
+          items: { type: "string" },
+          minItems: 1,
+          maxItems: LIMITS.commandArguments,
+        },
+      ],
+      description: "Stands for the kind command: a line for sh -c, or the words of a program.",
+      examples: ["make report"],
+    },
+  },
+  cwd: {
+    parse: parseDirectory,
+    schema: {
+      type: "string",
+      maxLength: LIMITS.pathLength,
+      pattern: String.raw`^/[^\u0000]*$`,
+      description: "The directory that a command runs in.",
+    },
+  },
+  priority: described(
+    integerField(-LIMITS.priority, LIMITS.priority),
+    "Higher ones run first. Default: 0.",
+  ),
+  run_at: {
+    parse: parseInstant,
+    schema: {
+      type: "string",
+      pattern: INSTANT_PATTERN,
+      description: "Not before this time (ISO 8601; without a zone: UTC). Not beside delay.",
+      examples: ["2030-12-01T10:00:00Z"],
+    },
+  },
+  delay: described(durationField(0, LIMITS.delayMs), "Not before this has passed."),
+  max_retries: described(
+    integerField(0, LIMITS.maxRetries),
+    "How often it is tried again after the first attempt.",
+  ),
+  timeout: described(durationField(1, LIMITS.timeoutMs), "How long an attempt may take."),
+  key: described(
+    textField(LIMITS.keyLength),
+    "Such as a customer: keys of a queue take turns, and may be limited.",
+  ),
+  unique_key: described(
+    textField(LIMITS.keyLength),
+    "Of jobs with the same one, at most one waits or runs at any time.",
+  ),
+  on_conflict: described(
+    choiceField(ON_CONFLICT),
+    "What happens when another job has the unique key. Default: return, the job that is there.",
+  ),
+  after: {
+    parse: parseAfter,
+    schema: {
+      anyOf: [
+        { type: "string", pattern: IDS_PATTERN },
+        { type: "array", items: NAME_SCHEMA, minItems: 1, maxItems: LIMITS.dependencies },
+      ],
+      description: "Ids of jobs: it runs once they have all ended.",
+    },
+  },
+  after_on: described(
+    choiceField(AFTER_CONDITIONS),
+    "How these have to end, or else it is cancelled. Default: success.",
+  ),
+  callback_url: {
+    parse: parseUrl,
+    schema: {
+      type: "string",
+      maxLength: LIMITS.urlLength,
+      pattern: String.raw`^\s*[Hh][Tt][Tt][Pp][Ss]?:`,
+      description: "Where its outcome is posted to, signed.",
+    },
+  },
+  backoff: { parse: parseBackoff, schema: BACKOFF_SCHEMA },
+  jitter: {
+    parse: parseJitter,
+    schema: {
+      type: "number",
+      minimum: 0,
+      maximum: 1,
+      description: "By how much each wait is made longer or shorter: 0.2 is a fifth.",
+    },
+  },
+  retry_on: {
+    parse: parseExitCodes,
+    schema: {
+      anyOf: [
+        EXIT_CODE_SCHEMA,
+        { type: "string", pattern: String.raw`^\d{1,9}(, *\d{1,9})*$` },
+        { type: "array", items: EXIT_CODE_SCHEMA, minItems: 1, maxItems: LIMITS.retryList },
+      ],
+      description: "The exit codes after which a command is tried again; by default all.",
+    },
+  },
+  max_age: described(
+    durationField(1, LIMITS.delayMs),
+    "It is not tried again when that would be so long after it was due first.",
+  ),
+} as const satisfies Record<string, Field<unknown>>;
+
+/** A job as JSON, as {@link parseNewJob} reads it. */
+export const JOB_SCHEMA: JsonSchema = {
+  type: "object",
+  properties: Object.fromEntries(
+    Object.entries(JOB_FIELDS).map(([name, { schema }]) => [name, schema]),
+  ),
+  additionalProperties: false,
+  anyOf: [{ required: ["command"] }, { required: ["kind", "payload"] }],
+  not: { required: ["run_at", "delay"] },
+  dependentRequired: { on_conflict: ["unique_key"], after_on: ["after"] },
+};
 
 type FieldName = keyof typeof JOB_FIELDS;
 export type FieldValues = {
-  -readonly [K in FieldName]?: Extract<ReturnType<(typeof JOB_FIELDS)[K]>, { value: unknown }>[
-    "value"
-  ];
+  -readonly [K in FieldName]?: Extract<
+    ReturnType<(typeof JOB_FIELDS)[K]["parse"]>,
+    { value: unknown }
+  >["value"];
 };
-
-/** The pattern of a job's id. */
-export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
 
 /**
  * The job that the input describes.
@@ -167,7 +292,7 @@ function tryParseNewJob(
       continue;
     }
     const value = (input as Record<string, unknown>)[key];
-    const parsed = JOB_FIELDS[key as FieldName](value) as Parsed<never>;
+    const parsed = JOB_FIELDS[key as FieldName].parse(value) as Parsed<never>;
     if ("problem" in parsed) report(key, `${key}: ${parsed.problem}`);
     else fields[key as FieldName] = parsed.value;
   }

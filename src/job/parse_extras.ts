@@ -2,13 +2,7 @@
  * The fields that few jobs have: what they wait for, how they are retried, where their outcome goes.
  * Owns the rules on these fields; `parse.ts` puts the job together.
  */
-import {
-  AFTER_CONDITIONS,
-  type AfterCondition,
-  type Backoff,
-  LIMITS,
-  type RetryPolicy,
-} from "./job.ts";
+import { type Backoff, LIMITS, type RetryPolicy } from "./job.ts";
 import {
   describe,
   parseChoice,
@@ -17,6 +11,7 @@ import {
   parseInteger,
   quote,
 } from "./parse_values.ts";
+import { durationSchema, type JsonSchema } from "./field.ts";
 import { parseDuration } from "../lib/duration.ts";
 
 const ID = /^[A-Za-z0-9._:-]{1,64}$/;
@@ -36,10 +31,6 @@ export function parseAfter(value: unknown): Parsed<readonly string[]> {
   return { value: [...new Set(ids as string[])] };
 }
 
-export function parseAfterOn(value: unknown): Parsed<AfterCondition> {
-  return parseChoice(value, AFTER_CONDITIONS);
-}
-
 /** An address of http or https without a user name in it. */
 export function parseUrl(value: unknown): Parsed<string> {
   const url = typeof value === "string" && value.length <= LIMITS.urlLength
@@ -56,6 +47,51 @@ export function parseUrl(value: unknown): Parsed<string> {
 const BACKOFF_EXPECTED = '"exponential", "linear:10s", "fixed:5s", a list of durations such as ' +
   '"1s,5s,30s", or an object with a type, delay or base, and cap';
 const BACKOFF_TYPES = ["exponential", "linear", "fixed"] as const;
+
+/** As {@link parseBackoff} reads it. */
+export const BACKOFF_SCHEMA: JsonSchema = {
+  anyOf: [
+    { type: "string", minLength: 1 },
+    {
+      type: "array",
+      items: durationSchema(0, LIMITS.delayMs),
+      minItems: 1,
+      maxItems: LIMITS.retryList,
+    },
+    {
+      type: "object",
+      properties: {
+        type: { const: "exponential" },
+        base: { type: "number", exclusiveMinimum: 0, maximum: 1_000 },
+        cap: durationSchema(1, LIMITS.delayMs),
+      },
+      required: ["type"],
+      additionalProperties: false,
+    },
+    {
+      type: "object",
+      properties: {
+        type: { const: "linear" },
+        delay: durationSchema(0, LIMITS.delayMs),
+        cap: durationSchema(1, LIMITS.delayMs),
+      },
+      required: ["type"],
+      additionalProperties: false,
+    },
+    {
+      type: "object",
+      properties: { type: { const: "fixed" }, delay: durationSchema(0, LIMITS.delayMs) },
+      required: ["type"],
+      additionalProperties: false,
+    },
+  ],
+  description: "How the waits between attempts grow: exponential[:BASE], linear[:DELAY], " +
+    "fixed[:DELAY], a list of durations, or an object.",
+  examples: ["1s,10s,1m"],
+};
+
+/** One of those that {@link parseExitCodes} reads. */
+export const EXIT_CODE_SCHEMA: JsonSchema = { type: "integer", minimum: 1, maximum: 255 };
 
 /** Of `linear` and `fixed` where nothing else is said: as long as the first exponential delay. */
 const DEFAULT_DELAY_MS = 2_000;

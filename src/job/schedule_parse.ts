@@ -5,7 +5,8 @@
 import { formatDuration } from "../lib/duration.ts";
 import { Cron, CRON_EXPECTED } from "./cron.ts";
 import { InvalidInputError, type Problem } from "./errors.ts";
-import { type ParseContext, parseName, parseNewJob } from "./parse.ts";
+import { durationSchema, type JsonSchema } from "./field.ts";
+import { JOB_FIELDS, NAME_SCHEMA, type ParseContext, parseName, parseNewJob } from "./parse.ts";
 import { describe, parseChoice, parseDurationField } from "./parse_values.ts";
 import { CATCH_UP, type NewSchedule, OVERLAP, SCHEDULE_LIMITS, type Timing } from "./schedule.ts";
 import { nextTime } from "./schedule_times.ts";
@@ -24,7 +25,55 @@ export const SCHEDULE_FIELDS = [
 ] as const;
 
 /** Fields of a job that a schedule decides itself, or that make no sense for many jobs. */
-const NOT_IN_SCHEDULES = ["id", "run_at", "delay", "after", "after_on"];
+export const NOT_IN_SCHEDULES = ["id", "run_at", "delay", "after", "after_on"];
+
+/** A schedule as JSON, as {@link parseNewSchedule} reads it. */
+export const SCHEDULE_SCHEMA: JsonSchema = {
+  type: "object",
+  properties: {
+    name: { ...NAME_SCHEMA, description: "Its name." },
+    cron: {
+      type: "string",
+      minLength: 1,
+      description: "When: five fields, six with seconds first, or a word such as @daily.",
+      examples: ["30 2 * * MON-FRI"],
+    },
+    tz: {
+      type: "string",
+      maxLength: 100,
+      description: "The time zone of cron. Default: UTC.",
+      examples: ["Europe/Berlin"],
+    },
+    every: {
+      ...durationSchema(SCHEDULE_LIMITS.everyLeastMs, SCHEDULE_LIMITS.everyMostMs),
+      description: "Or how often.",
+    },
+    catch_up: {
+      type: "string",
+      enum: CATCH_UP,
+      description: "What becomes of times that passed while nothing ran. Default: once.",
+    },
+    overlap: {
+      type: "string",
+      enum: OVERLAP,
+      description: "What happens while its last job is not finished. Default: allow.",
+    },
+    replace: { type: "boolean", description: "Whether it takes the place of one with its name." },
+    job: {
+      type: "object",
+      properties: Object.fromEntries(
+        Object.entries(JOB_FIELDS)
+          .filter(([field]) => !NOT_IN_SCHEDULES.includes(field))
+          .map(([field, { schema }]) => [field, schema]),
+      ),
+      additionalProperties: false,
+      description: "The jobs that it makes.",
+    },
+  } satisfies Record<(typeof SCHEDULE_FIELDS)[number], JsonSchema>,
+  required: ["name", "job"],
+  oneOf: [{ required: ["cron"] }, { required: ["every"] }],
+  additionalProperties: false,
+};
 
 export interface ParsedSchedule {
   readonly schedule: NewSchedule;

@@ -8,7 +8,8 @@ import { describe } from "../job/parse.ts";
 import type { JobEdit } from "../store/store.ts";
 import type { Queue } from "./queue.ts";
 
-const FIELDS = [
+/** The fields of a job that can be changed. */
+export const EDIT_FIELDS = [
   "payload",
   "command",
   "cwd",
@@ -36,9 +37,9 @@ export async function parseEdit(input: unknown, job: Job, queue: Queue): Promise
     throw new InvalidInputError([{ detail, pointer: "" }]);
   }
   const problems = Object.keys(input)
-    .filter((field) => !(FIELDS as readonly string[]).includes(field))
+    .filter((field) => !(EDIT_FIELDS as readonly string[]).includes(field))
     .map((field): Problem => ({
-      detail: `${field.slice(0, 80)}: cannot be changed; what can is ${FIELDS.join(", ")}`,
+      detail: `${field.slice(0, 80)}: cannot be changed; what can is ${EDIT_FIELDS.join(", ")}`,
       pointer: `/${field.slice(0, 80).replaceAll("~", "~0").replaceAll("/", "~1")}`,
     }));
   const { timeout, ...changes } = input as Record<string, unknown>;

@@ -13,6 +13,7 @@ import { newId } from "../../src/lib/ids.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { Queue } from "../../src/queue/queue.ts";
 import type { EndedAttempt, JobStore } from "../../src/store/store.ts";
+import { assertDescribed } from "./described.ts";
 import { tempStore } from "./temp_store.ts";
 
 export interface HttpBenchOptions extends Partial<Omit<ServerOptions, "settings" | "queue">> {
@@ -90,8 +91,13 @@ export async function httpBench(options: HttpBenchOptions = {}): Promise<HttpBen
     throw error;
   }
 
-  const call: HttpBench["call"] = async (path, init) =>
-    await readAnswer(await fetch(`${server.url}${path}`, init));
+  const call: HttpBench["call"] = async (path, init = {}) => {
+    const answer = await readAnswer(await fetch(`${server.url}${path}`, init));
+    const { method = "GET", body, headers } = init;
+    const contentType = new Headers(headers).get("content-type");
+    assertDescribed({ method, path, body, contentType }, answer);
+    return answer;
+  };
   const claim = async () => {
     const nowMs = Date.now();
     const claimed = await temp.store.claim(() => ({

@@ -2,7 +2,8 @@
 import { InvalidInputError, type Problem } from "../../job/errors.ts";
 import { LIMITS } from "../../job/job.ts";
 import { parseRateText, RATE_EXPECTED } from "../../job/limits.ts";
-import { describe, ID_PATTERN } from "../../job/parse.ts";
+import type { JsonSchema } from "../../job/field.ts";
+import { describe, ID_PATTERN, NAME_SCHEMA } from "../../job/parse.ts";
 import { BULK_ACTIONS, type BulkAction, type BulkRequest, changeMany } from "../../queue/bulk.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
@@ -11,6 +12,25 @@ import { RequestError } from "../problem.ts";
 
 /** Room for the ids of as many jobs as a batch adds. */
 const BODY_BYTES = 1024 * 1024;
+
+/** What {@link parseBulk} reads. */
+export const BULK_SCHEMA: JsonSchema = {
+  type: "object",
+  properties: {
+    action: { type: "string", enum: BULK_ACTIONS },
+    ids: { type: "array", items: NAME_SCHEMA, maxItems: LIMITS.batchJobs },
+    q: { type: "string", description: "A search; an empty one finds every job." },
+    pace: {
+      type: "string",
+      description: "For requeue: so many fall due in a time.",
+      examples: ["10/1m"],
+    },
+    dry_run: { type: "boolean", description: "Only say how many there are." },
+  },
+  required: ["action"],
+  oneOf: [{ required: ["ids"] }, { required: ["q"] }],
+  additionalProperties: false,
+};
 
 /** Says how many jobs there are and how many were changed. */
 export async function postBulk(call: Call): Promise<Response> {

@@ -3,13 +3,11 @@
  * "Server-sent events"). An id is `BATCH.INDEX`; who comes back with the last one goes on there.
  */
 import { InvalidInputError, QueueFullError } from "../../job/errors.ts";
-import { ID_PATTERN } from "../../job/parse.ts";
-import { isJobState, type JobState, STATES } from "../../job/state.ts";
 import type { FeedEvent, FeedFilter, Position } from "../../queue/feed.ts";
 import { journalEventView } from "../../queue/views.ts";
 import type { Call } from "../context.ts";
 import { SECURITY_HEADERS } from "../headers.ts";
-import { parseQuery } from "../query.ts";
+import { nameParameter, type Parameters, parseQuery, STATES_PARAMETER } from "../query.ts";
 
 /** So many may follow at once: each holds a connection. */
 const MOST_FOLLOWERS = 1_000;
@@ -20,30 +18,26 @@ const SIGN_OF_LIFE_MS = 15_000;
 /** How soon a browser is to come back when the line breaks. */
 const RETRY_MS = 2_000;
 
-const name = (text: string) =>
-  ID_PATTERN.test(text)
-    ? { value: text }
-    : { expected: "expected 1 to 64 characters of A-Z a-z 0-9 . _ : -" };
+const POSITION = /^(\d{1,15})(?:\.(\d{1,9}))?$/;
 
-const PARAMETERS = {
-  job: name,
-  queue: name,
-  kind: name,
-  state(text: string): { value: readonly JobState[] } | { expected: string } {
-    const words = text.split(",");
-    return words.every(isJobState)
-      ? { value: words as JobState[] }
-      : { expected: `expected one or more of ${STATES.join(", ")} with commas between` };
+export const EVENT_PARAMETERS = {
+  job: nameParameter("Only events of this job."),
+  queue: nameParameter("Only events of this queue, and of its jobs."),
+  kind: nameParameter("Only events of jobs of this kind."),
+  state: STATES_PARAMETER,
+  last_event_id: {
+    parse(text: string): { value: Position } | { expected: string } {
+      const position = parsePosition(text);
+      return position === null ? { expected: "expected the id of an event" } : { value: position };
+    },
+    schema: { type: "string", pattern: POSITION.source },
+    description: "Go on after this event; the same as the header Last-Event-ID.",
   },
-  last_event_id(text: string): { value: Position } | { expected: string } {
-    const position = parsePosition(text);
-    return position === null ? { expected: "expected the id of an event" } : { value: position };
-  },
-};
+} satisfies Parameters;
 
 export function getEvents(call: Call): Response {
   const { request, services: { feed }, query } = call;
-  const { job, queue, kind, state, last_event_id } = parseQuery(query, PARAMETERS);
+  const { job, queue, kind, state, last_event_id } = parseQuery(query, EVENT_PARAMETERS);
   if (feed.size >= MOST_FOLLOWERS) {
     throw new QueueFullError(
       `expected at most ${MOST_FOLLOWERS} followers of events at once; try again later`,
@@ -118,7 +112,7 @@ function formatPosition({ batch, index }: Position): string {
 }
 
 function parsePosition(text: string): Position | null {
-  const match = /^(\d{1,15})(?:\.(\d{1,9}))?$/.exec(text);
+  const match = POSITION.exec(text);
   if (match === null) return null;
   const index = match[2] === undefined ? Number.MAX_SAFE_INTEGER : Number(match[2]);
   return { batch: Number(match[1]), index };

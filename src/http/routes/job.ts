@@ -33,6 +33,12 @@ export async function findJob(call: Call): Promise<Job> {
 /** The longest that a request may wait for the end of a job, in seconds. */
 const MOST_WAIT_S = 60;
 
+/** What {@link findAwaitedJob} reads. */
+export const WAIT_PARAMETER = {
+  schema: { type: "number", minimum: 0, maximum: MOST_WAIT_S },
+  description: "Answer as soon as the job is finished, or after so many seconds.",
+};
+
 /**
  * The job that the path names; with `?wait=SECONDS` as soon as it is finished, or as it is when the
  * time is over.

@@ -1,23 +1,37 @@
 /** Pages of jobs, newest first. */
 import { LIMITS } from "../../job/job.ts";
-import { ID_PATTERN } from "../../job/parse.ts";
-import { isJobState, type JobState, STATES } from "../../job/state.ts";
 import { statusOf } from "../../queue/views.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
-import { type ParameterParser, parseQuery, wholeNumber } from "../query.ts";
+import {
+  nameParameter,
+  type Parameters,
+  parseQuery,
+  STATES_PARAMETER,
+  wholeNumber,
+} from "../query.ts";
 
-const PARAMETERS = {
-  state: parseStates,
-  queue: parseName,
-  kind: parseName,
-  limit: wholeNumber(1, LIMITS.listPage),
-  cursor: parseCursor,
-  q: (text: string) => ({ value: text }),
-} satisfies Record<string, ParameterParser<unknown>>;
+const CURSOR = /^[A-Za-z0-9]{1,32}$/;
+
+export const LIST_PARAMETERS = {
+  state: STATES_PARAMETER,
+  queue: nameParameter("Only jobs of this queue."),
+  kind: nameParameter("Only jobs of this kind."),
+  limit: wholeNumber(1, LIMITS.listPage, `At most so many. Default: ${LIMITS.listPageDefault}.`),
+  cursor: {
+    parse: parseCursor,
+    schema: { type: "string", pattern: CURSOR.source },
+    description: "The next_cursor of the page before.",
+  },
+  q: {
+    parse: (text: string) => ({ value: text }),
+    schema: { type: "string", maxLength: 1_000, examples: ["state:dead error:timeout"] },
+    description: "A search: qualifiers such as state:dead kind:resize payload.user:7, and words.",
+  },
+} satisfies Parameters;
 
 export async function listJobs({ services, query }: Call): Promise<Response> {
-  const { state, queue, kind, limit, cursor, q } = parseQuery(query, PARAMETERS);
+  const { state, queue, kind, limit, cursor, q } = parseQuery(query, LIST_PARAMETERS);
   const page = await services.queue.list({
     states: state,
     queue,
@@ -32,20 +46,6 @@ export async function listJobs({ services, query }: Call): Promise<Response> {
   });
 }
 
-/** One state, or several separated by commas. */
-function parseStates(text: string): { value: JobState[] } | { expected: string } {
-  const words = text.split(",");
-  return words.every(isJobState)
-    ? { value: words }
-    : { expected: `expected one or more of ${STATES.join(",")}` };
-}
-
-function parseName(text: string): { value: string } | { expected: string } {
-  return ID_PATTERN.test(text)
-    ? { value: text }
-    : { expected: "expected a name of 1 to 64 characters of A-Z a-z 0-9 . _ : -" };
-}
-
 /** Cursors are opaque, so that what they hold can change; the `1` tells old ones apart then. */
 function formatCursor(seq: number): string {
   return btoa(`1:${seq}`).replaceAll("=", "");
@@ -53,7 +53,7 @@ function formatCursor(seq: number): string {
 
 function parseCursor(text: string): { value: number } | { expected: string } {
   const expected = "expected the next_cursor of a page";
-  if (!/^[A-Za-z0-9]{1,32}$/.test(text)) return { expected };
+  if (!CURSOR.test(text)) return { expected };
   try {
     const seq = /^1:(\d{1,15})$/.exec(atob(text))?.[1];
     return seq === undefined ? { expected } : { value: Number(seq) };

@@ -4,21 +4,20 @@ import type { OutputStream } from "../../job/job.ts";
 import { joinOutput } from "../../queue/queue.ts";
 import type { Call } from "../context.ts";
 import { SECURITY_HEADERS } from "../headers.ts";
-import { parseQuery, wholeNumber } from "../query.ts";
+import { parseQuery, wholeNumber, wordParameter } from "../query.ts";
 import { findJob } from "./job.ts";
 
-const PARAMETERS = {
-  stream: (text: string): { value: OutputStream } | { expected: string } =>
-    text === "stdout" || text === "stderr"
-      ? { value: text }
-      : { expected: "expected stdout or stderr" },
-  attempt: wholeNumber(1, 1_000_000),
+const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
+
+export const OUTPUT_PARAMETERS = {
+  stream: wordParameter(STREAMS, "Default: stdout."),
+  attempt: wholeNumber(1, 1_000_000, "Of this attempt; by default the last one."),
 };
 
 /** The bytes as they came, of the last attempt unless another is asked for. */
 export async function getOutput(call: Call): Promise<Response> {
   const { queue } = call.services;
-  const { stream = "stdout", attempt } = parseQuery(call.query, PARAMETERS);
+  const { stream = "stdout", attempt } = parseQuery(call.query, OUTPUT_PARAMETERS);
   const job = await findJob(call);
   const output = await queue.output(job, { attempt, stream });
   if (output === null && attempt !== undefined) {

@@ -9,7 +9,9 @@ import { parseJsonBytes } from "../json_text.ts";
 import { parseQuery, wholeNumber } from "../query.ts";
 import { checkCommand, mediaType, unsupported } from "./submit.ts";
 
-const PARAMETERS = { next: wholeNumber(1, SCHEDULE_LIMITS.shown) };
+export const SCHEDULE_PARAMETERS = {
+  next: wholeNumber(1, SCHEDULE_LIMITS.shown, "So many of its next runs."),
+};
 
 export async function getSchedules(call: Call): Promise<Response> {
   return json({ schedules: (await schedulesOf(call).list()).map(scheduleView) });
@@ -34,7 +36,7 @@ export async function postSchedule(call: Call): Promise<Response> {
 }
 
 export async function getSchedule(call: Call): Promise<Response> {
-  const { next = SCHEDULE_LIMITS.shownDefault } = parseQuery(call.query, PARAMETERS);
+  const { next = SCHEDULE_LIMITS.shownDefault } = parseQuery(call.query, SCHEDULE_PARAMETERS);
   const schedule = await schedulesOf(call).find(nameOf(call));
   const runs = nextRuns(schedule, call.services.queue.clock(), next);
   return json({ ...scheduleView(schedule), next_runs: nextRunViews(runs) });

@@ -1,22 +1,20 @@
 /** Webhooks: what was posted where, what became of it, and sending it again. */
 import { LIMITS } from "../../job/job.ts";
-import { ID_PATTERN } from "../../job/parse.ts";
 import { deliveryView, Webhooks, wholeDeliveryView } from "../../queue/webhooks.ts";
-import { DELIVERY_STATES, type DeliveryState } from "../../store/deliveries.ts";
+import { DELIVERY_STATES } from "../../store/deliveries.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
-import { type ParameterParser, parseQuery, wholeNumber } from "../query.ts";
+import { nameParameter, parseQuery, wholeNumber, wordParameter } from "../query.ts";
 
-const PARAMETERS = {
-  state: parseState,
-  job_id: parseJobId,
-  limit: wholeNumber(1, LIMITS.listPage),
-  /** The `next_before` of the page before. */
-  before: wholeNumber(1, Number.MAX_SAFE_INTEGER),
-} satisfies Record<string, ParameterParser<unknown>>;
+export const WEBHOOK_PARAMETERS = {
+  state: wordParameter(DELIVERY_STATES, "Only webhooks in this state."),
+  job_id: nameParameter("Only those of this job."),
+  limit: wholeNumber(1, LIMITS.listPage, `At most so many. Default: ${LIMITS.listPageDefault}.`),
+  before: wholeNumber(1, Number.MAX_SAFE_INTEGER, "The next_before of the page before."),
+};
 
 export async function getWebhooks(call: Call): Promise<Response> {
-  const { state, job_id, limit, before } = parseQuery(call.query, PARAMETERS);
+  const { state, job_id, limit, before } = parseQuery(call.query, WEBHOOK_PARAMETERS);
   const page = await webhooksOf(call).list({
     state,
     jobId: job_id,
@@ -36,15 +34,4 @@ export async function replayWebhook(call: Call): Promise<Response> {
 
 function webhooksOf({ services: { queue } }: Call): Webhooks {
   return new Webhooks(queue);
-}
-
-function parseState(text: string): { value: DeliveryState } | { expected: string } {
-  const value = DELIVERY_STATES.find((one) => one === text);
-  if (value !== undefined) return { value };
-  return { expected: `expected one of ${DELIVERY_STATES.join(", ")}` };
-}
-
-function parseJobId(text: string): { value: string } | { expected: string } {
-  if (ID_PATTERN.test(text)) return { value: text };
-  return { expected: "expected a job's id" };
 }
