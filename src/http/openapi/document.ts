@@ -75,12 +75,13 @@ function operationObject(route: Route, operation: Operation): Json {
 }
 
 function pathParameter(path: string, name: string): Json {
-  const isFile = path.includes("/artifacts/") && name === "name";
+  // Of files and processes other names are possible.
+  const isFree = path.includes("/artifacts/") && name === "name" || name === "process";
   return {
     name,
     in: "path",
     required: true,
-    schema: isFile ? { type: "string", minLength: 1 } : NAME_SCHEMA,
+    schema: isFree ? { type: "string", minLength: 1 } : NAME_SCHEMA,
   };
 }
 

@@ -282,6 +282,21 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       ),
     },
   },
+  "POST /workers/{process}/drain": {
+    tag: "Watching",
+    summary: "Ask a process of workers to finish its jobs and end",
+    description: "Those of `queuectl worker` on the machine of this server.",
+    answers: {
+      200: answer(
+        "It was asked to.",
+        object({
+          process: { type: "string" },
+          workers: { type: "array", items: { type: "string" } },
+        }),
+      ),
+    },
+    problems: ["conflict"],
+  },
   "GET /schedules": {
     tag: "Schedules",
     summary: "Every schedule",
