@@ -2,7 +2,7 @@
  * The part of the store's seam that keeps webhooks: what is to be posted where, and what became of
  * it. Deliveries come into being in the transaction that ends their job; nothing here adds one.
  */
-import type { Signature } from "./store.ts";
+import type { Signature } from "./audit.ts";
 
 export interface DeliveryStore {
   /** When the next delivery that waits is due; null: none waits. */

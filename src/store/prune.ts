@@ -1,6 +1,6 @@
 /** The part of the store's seam that lets go of what is old, in steps that hold up nobody for long. */
 import type { FinishedState } from "../job/retention.ts";
-import type { Signature } from "./store.ts";
+import type { Signature } from "./audit.ts";
 
 export interface PruneStore {
   /**

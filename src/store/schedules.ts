@@ -4,7 +4,7 @@
  */
 import type { NewJob } from "../job/job.ts";
 import type { NewSchedule, Schedule } from "../job/schedule.ts";
-import type { Signature } from "./store.ts";
+import type { Signature } from "./audit.ts";
 
 export interface ScheduleStore {
   /** Keeps a schedule. One that takes another's place goes on counting where that one was. */
