@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { moduleFiles } from "../../src/handlers/host/module_files.ts";
+import { moduleFiles, packagesOf } from "../../src/handlers/host/module_files.ts";
 import { transpile, transpiledEntry } from "../../src/handlers/host/transpile.ts";
 
 async function folder(files: Record<string, string>): Promise<{ dir: string } & AsyncDisposable> {
@@ -117,4 +117,24 @@ Deno.test("a cache that others can write to is not used", async () => {
   const target = await withCache(made.dir, () => transpiledEntry(entry, moduleFiles(entry)));
   assert.ok(!target.startsWith(shared), target);
   await Deno.remove(join(target, "../.."), { recursive: true });
+});
+
+Deno.test("what a module imports from elsewhere is known by name", () => {
+  const text = `
+    import a, { b } from "npm:left-pad@1"; import type { T } from "./t.ts";
+    import "https://example.com/x.ts";
+    import {
+      c,
+    } from 'zod';
+    export * from "jsr:@std/csv"; import fs from "node:fs"; import z from "../z.ts";
+    // taken from "nowhere", not imported
+    const text = 'from "here"';
+  `;
+  const texts = new Map([["/x/a.ts", text], ["/x/b.json", 'import "no";']]);
+  assert.deepEqual(packagesOf(texts).toSorted(), [
+    "https://example.com/x.ts",
+    "jsr:@std/csv",
+    "npm:left-pad@1",
+    "zod",
+  ]);
 });

@@ -4,7 +4,8 @@
  */
 import { pathToFileURL } from "node:url";
 import { isExecutable } from "../../lib/self.ts";
-import { moduleFiles } from "./module_files.ts";
+import { messageOf } from "./messages.ts";
+import { moduleFiles, packagesOf } from "./module_files.ts";
 
 /** A function of the user's. */
 export type UserFunction = (payload: unknown, ctx: unknown) => unknown;
@@ -19,7 +20,7 @@ export interface LoadedModule {
 /** @throws what the module throws when it is loaded, or an error saying that it has no handler. */
 export async function loadModule(path: string): Promise<LoadedModule> {
   const texts = moduleFiles(path);
-  const module = await import(await urlOf(path, texts));
+  const module = await importModule(path, texts);
   const functions = new Map<string, UserFunction>();
   for (const [name, value] of Object.entries(module)) {
     if (name === "default" || typeof value !== "function" || isClass(value)) continue;
@@ -30,6 +31,23 @@ export async function loadModule(path: string): Promise<LoadedModule> {
     throw new Error(`expected an exported function by the name of each kind, got ${found}`);
   }
   return { functions, files: [...texts.keys()] };
+}
+
+async function importModule(
+  path: string,
+  texts: ReadonlyMap<string, string>,
+): Promise<Record<string, unknown>> {
+  try {
+    return await import(await urlOf(path, texts));
+  } catch (error) {
+    const packages = isExecutable() ? packagesOf(texts) : [];
+    if (packages.length === 0) throw error;
+    const names = packages.map((name) => JSON.stringify(name)).join(", ");
+    throw new Error(
+      `${messageOf(error)}\nThe executable loads files beside the module, and node: modules; ` +
+        `put ${names} into the module with a bundler`,
+    );
+  }
 }
 
 /** From source the runtime understands TypeScript; in the executable it does not. */

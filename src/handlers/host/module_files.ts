@@ -19,12 +19,27 @@ export function moduleFiles(entry: string): Map<string, string> {
   return texts;
 }
 
+/** What the files import from elsewhere, but for what the runtime has itself: packages, addresses. */
+export function packagesOf(texts: ReadonlyMap<string, string>): string[] {
+  const found = [...texts].flatMap(([path, text]) => {
+    if (!IS_CODE.test(path)) return [];
+    return IMPORTS.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1]!));
+  });
+  return [...new Set(found)].filter((name) => !/^(?:\.{0,2}\/|node:|file:|data:)/.test(name));
+}
+
 /** What is read for further imports. */
 export const IS_CODE = /\.[cm]?[jt]sx?$/;
 
 const PATTERNS = [
   /\bfrom\s*["'](\.{1,2}\/[^"'\n]+)["']/g,
   /\bimport\s*\(?\s*["'](\.{1,2}\/[^"'\n]+)["']/g,
+];
+
+/** At the beginning of a line, where sentences rarely have them. */
+const IMPORTS = [
+  /^\s*(?:import|export)\b[^"';]*\bfrom\s*["']([^"'\s]+)["']/gm,
+  /^\s*import\s*["']([^"'\s]+)["']/gm,
 ];
 
 function specifiersOf(text: string): string[] {
