@@ -1,6 +1,6 @@
 /**
- * Nonsense from all sides: bytes, JSON, forms and paths to a running server, arguments to the command
- * line, values to the settings. Each must get an answer that was meant, and cost no memory.
+ * Nonsense from all sides: bytes, JSON, forms and paths to a running server, to each of its routes and
+ * pages, arguments to the command line, values to the settings. Each must get an answer that was meant, and cost no memory.
  */
 import { runCli } from "../../../src/cli/run.ts";
 import { resolveSettings, SettingError } from "../../../src/config/settings.ts";
@@ -11,11 +11,16 @@ import { type Running, Sandbox } from "../../helpers/program.ts";
 import { tempStore } from "../../helpers/temp_store.ts";
 import { type Experiment, type Figure, none, type ProveContext } from "../experiment.ts";
 import { commandLine, settingTexts, stdin } from "../fuzz/cli_inputs.ts";
-import { bytes, json, multipart, type RawRequest, targets } from "../fuzz/http_inputs.ts";
+import { bytes, json, multipart, targets } from "../fuzz/http_inputs.ts";
+import type { RawRequest } from "../fuzz/raw_request.ts";
+import { routes } from "../fuzz/route_inputs.ts";
 import { oneOf } from "../random.ts";
 
 /** Parts of all inputs. */
 const SHARES = { http: 0.7, cli: 0.15, settings: 0.15 };
+
+/** Of the requests: to every route and page there is. */
+const ROUTES_SHARE = 0.6;
 
 /** Connections at a time. */
 const CLIENTS = 16;
@@ -28,11 +33,13 @@ const ANSWER_MS = 10_000;
 const GROWTH_MIB = 64;
 const MIB = 1_048_576;
 
+const EVENT_STREAM = /^HTTP\/1\.1 200[^]*content-type: text\/event-stream/i;
+
 const STACK = /\.ts:\d|\n\s+at \w/;
 
 export const fuzz: Experiment = {
   name: "fuzz",
-  about: "nonsense as HTTP bytes, forms, JSON, arguments and settings: no crash, no 5xx, no leak",
+  about: "nonsense as HTTP bytes, forms, JSON, pages, arguments, settings: no crash, 5xx or leak",
   limitMs: ({ pick }) => pick(30 * 60_000, 120_000),
 
   async run(context: ProveContext): Promise<Figure[]> {
@@ -60,7 +67,9 @@ async function fuzzHttp(
     while (sent < inputs) {
       if (++sent === Math.floor(inputs / 3)) warmMib = memoryBytes(server.pid) / MIB;
       if (sent % 10_000 === 0) progress(`${sent} requests`);
-      const make = oneOf<RawRequest>(random, [bytes, json, multipart, targets]);
+      const make = random() < ROUTES_SHARE
+        ? routes
+        : oneOf<RawRequest>(random, [bytes, json, multipart, targets]);
       const request = make(random, `127.0.0.1:${server.port}`);
       const problem = await ask(server.port, request, statuses);
       if (problem !== null) wrong.push(`${problem} to ${JSON.stringify(text(request))}`);
@@ -117,7 +126,10 @@ async function ask(
     let answer = "";
     try {
       for (let rest = request; rest.length > 0;) rest = rest.subarray(await connection.write(rest));
-      for await (const piece of connection.readable) answer += text(piece);
+      for await (const piece of connection.readable) {
+        answer += text(piece);
+        if (EVENT_STREAM.test(answer)) break; // it would never end
+      }
     } catch {
       if (isLate) return "no answer";
       // Reset while we were sending or reading: what came until then counts.

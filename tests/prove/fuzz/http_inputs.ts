@@ -1,12 +1,7 @@
 /** Requests that nobody should send: raw bytes, JSON and multipart bodies, paths and queries. */
-import type { Random } from "../../../src/lib/clock.ts";
 import { between, oneOf } from "../random.ts";
 import { nastyText, nastyValue, randomText, spoil } from "./junk.ts";
-
-/** A request as the bytes of a connection. */
-export type RawRequest = (random: Random, host: string) => Uint8Array;
-
-const encode = (text: string) => new TextEncoder().encode(text);
+import { encode, join, type RawRequest, request } from "./raw_request.ts";
 
 const JOB_FIELDS = [
   ...["kind", "payload", "command", "id", "queue", "priority", "run_at", "delay", "max_retries"],
@@ -22,7 +17,10 @@ export const bytes: RawRequest = (random, host) => {
   const good = oneOf(random, [
     () => request(host, "GET", "/stats"),
     () =>
-      request(host, "POST", "/jobs", "application/json", encode('{"kind":"count","payload":""}')),
+      request(host, "POST", "/jobs", {
+        type: "application/json",
+        body: encode('{"kind":"count","payload":""}'),
+      }),
     () => request(host, "DELETE", "/jobs/abc"),
     () => chunked(host, encode('{"kind":"count","payload":"hello"}')),
     () => multipart(random, host),
@@ -42,7 +40,7 @@ export const json: RawRequest = (random, host) => {
   let body = encode(JSON.stringify(value));
   if (random() < 0.4) body = spoil(random, body) as typeof body;
   const type = isBatch && random() < 0.3 ? "application/x-ndjson" : "application/json";
-  return request(host, "POST", isBatch ? "/jobs/batch" : "/jobs", type, body);
+  return request(host, "POST", isBatch ? "/jobs/batch" : "/jobs", { type, body });
 };
 
 /** A form with the right head, and parts that are wrong in their own ways. */
@@ -58,7 +56,10 @@ export const multipart: RawRequest = (random, host) => {
   });
   let body = encode(`${parts.join("")}${random() < 0.8 ? "------b--\r\n" : ""}`);
   if (random() < 0.3) body = spoil(random, body) as typeof body;
-  return request(host, "POST", "/jobs", `multipart/form-data; boundary=${boundary}`, body);
+  return request(host, "POST", "/jobs", {
+    type: `multipart/form-data; boundary=${boundary}`,
+    body,
+  });
 };
 
 /** Paths and queries. */
@@ -79,32 +80,9 @@ export const targets: RawRequest = (random, host) => {
   return request(host, method, path);
 };
 
-function request(
-  host: string,
-  method: string,
-  path: string,
-  type?: string,
-  body: Uint8Array = new Uint8Array(),
-): Uint8Array {
-  const typed = type === undefined ? "" : `Content-Type: ${type}\r\n`;
-  const head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${typed}` +
-    `Content-Length: ${body.length}\r\n\r\n`;
-  return join(encode(head), body);
-}
-
 function chunked(host: string, body: Uint8Array): Uint8Array {
   const head = `POST /jobs HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n` +
     `Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
   const size = body.length.toString(16);
   return join(encode(`${head}${size}\r\n`), body, encode("\r\n0\r\n\r\n"));
-}
-
-function join(...pieces: Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    joined.set(piece, offset);
-    offset += piece.length;
-  }
-  return joined;
 }
