@@ -14,15 +14,17 @@ export interface OutputOptions {
   readonly attempt: AttemptView;
   readonly chunks: readonly StoredChunk[];
   readonly query: URLSearchParams;
-  readonly isRunning: boolean;
+  /** Whether the API shows this one when it is asked for the attempt with its number. */
+  readonly isLatest: boolean;
 }
 
-export function Output({ jobId, attempt, chunks, query, isRunning }: OutputOptions) {
+export function Output({ jobId, attempt, chunks, query, isLatest }: OutputOptions) {
   const stream = streamOf(query.get("stream"));
   const find = (query.get("find") ?? "").slice(0, 200);
   const isOnlyFound = query.get("only") === "1";
   const view = outputLines(chunks, { stream, find, isOnlyFound, mostLines: MOST_LINES });
-  const asked = query.get("attempt");
+  const asked = query.get("run");
+  const isRunning = attempt.outcome === "running";
   const sizes = { stdout: sizeOf(chunks, "stdout"), stderr: sizeOf(chunks, "stderr") };
   const notes = (["stdout", "stderr"] as const).flatMap((one) => {
     const printed = attempt[`${one}Bytes`] ?? 0;
@@ -44,7 +46,7 @@ export function Output({ jobId, attempt, chunks, query, isRunning }: OutputOptio
         <nav class="tabs" aria-label="Streams">
           {([undefined, "stdout", "stderr"] as const).map((one) => (
             <a
-              href={`${link(["jobs", jobId], { attempt: asked, stream: one, find })}#output`}
+              href={`${link(["jobs", jobId], { run: asked, stream: one, find })}#output`}
               aria-current={one === stream ? "true" : undefined}
             >
               {one ?? "both"}
@@ -53,7 +55,7 @@ export function Output({ jobId, attempt, chunks, query, isRunning }: OutputOptio
         </nav>
       </div>
       <form class="row find-output" action={`${link(["jobs", jobId])}#output`}>
-        {asked !== null && <input type="hidden" name="attempt" value={asked} />}
+        {asked !== null && <input type="hidden" name="run" value={asked} />}
         {stream !== undefined && <input type="hidden" name="stream" value={stream} />}
         <input
           type="search"
@@ -95,8 +97,12 @@ export function Output({ jobId, attempt, chunks, query, isRunning }: OutputOptio
           >{raw(view.lines.map(lineHtml).join(""))}</pre>
         )}
       <p class="soft small">
-        Raw: <a href={rawOf("stdout")}>stdout</a> ({bytes(sizes.stdout)}),{" "}
-        <a href={rawOf("stderr")}>stderr</a> ({bytes(sizes.stderr)})
+        {isLatest && (
+          <>
+            Raw: <a href={rawOf("stdout")}>stdout</a> ({bytes(sizes.stdout)}),{" "}
+            <a href={rawOf("stderr")}>stderr</a> ({bytes(sizes.stderr)})
+          </>
+        )}
         {notes.map((note) => ` · ${note}`)}
         {view.lines.length > 20 && ` · ${count(view.lines.length)} lines shown`}
       </p>

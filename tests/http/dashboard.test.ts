@@ -302,3 +302,20 @@ Deno.test("pages of a usual queue take the server a few milliseconds", async () 
     assert.ok(times[7]! < 60, `${path} took ${times[7]} ms`);
   }
 });
+
+Deno.test("a job that was run again shows every attempt, each with its own output", async () => {
+  await using bench = await pageBench();
+  const id = await addDead(bench, { command: "false" }, { output: "the first time\n" });
+  await bench.queue.requeue(id);
+  const outcome = { event: "bury", error: { code: "exit", message: "exit code 2" } } as const;
+  const bytes = new TextEncoder().encode("the second time\n");
+  await bench.settle(outcome, { output: [{ stream: "stdout", bytes }] });
+  const { text } = await bench.look(`/ui/jobs/${id}`);
+  assert.match(text, />run again</);
+  assert.match(text, /the second time/);
+  assert.doesNotMatch(text, /the first time/);
+  const earlier = /href="([^"]+\?run=[^"]+)#output"/.exec(text)![1]!;
+  const before = await bench.look(earlier);
+  assert.match(before.text, /the first time/);
+  assert.doesNotMatch(before.text, /the second time|Raw:/);
+});

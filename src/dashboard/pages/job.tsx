@@ -31,19 +31,21 @@ const MOST_SHOWN = 20_000;
 export async function jobPage(context: Context): Promise<Response> {
   const { services: { queue }, params, query, nowMs, call, caller } = context;
   const job = await queue.find(params["id"]!);
-  const attemptText = query.get("attempt") ?? "";
-  const attempt = /^\d{1,6}$/.test(attemptText) ? Number(attemptText) : undefined;
-  const [payload, attempts, output, dependencies, files, progress, stats, workers] = await Promise
-    .all([
-      queue.payload(job),
-      queue.attempts(job),
-      queue.output(job, { attempt }),
-      queue.dependencies(job),
-      queue.files(job),
-      queue.progress(job),
-      context.stats(),
-      queue.workers(),
-    ]);
+  const [payload, attempts, dependencies, files, progress, stats, workers] = await Promise.all([
+    queue.payload(job),
+    queue.attempts(job),
+    queue.dependencies(job),
+    queue.files(job),
+    queue.progress(job),
+    context.stats(),
+    queue.workers(),
+  ]);
+  // By the token: a job that was run again has several attempts with the same number.
+  const shown = attempts.find(({ token }) => String(token) === query.get("run")) ??
+    attempts.at(-1);
+  const chunks = shown === undefined
+    ? []
+    : await queue.store.output({ seq: job.seq, token: shown.token });
   const explanation = explain({
     job,
     attempts,
@@ -75,15 +77,15 @@ export async function jobPage(context: Context): Promise<Response> {
         <div class="panel-head">
           <h2>Attempts</h2>
         </div>
-        <Attempts job={job} attempts={attempts} context={context} />
+        <Attempts job={job} attempts={attempts} shown={shown} nowMs={nowMs} />
       </section>
-      {output !== null && (job.kind === "command" || output.chunks.length > 0) && (
+      {shown !== undefined && (job.kind === "command" || chunks.length > 0) && (
         <Output
           jobId={job.id}
-          attempt={output.attempt}
-          chunks={output.chunks}
+          attempt={shown}
+          chunks={chunks}
           query={query}
-          isRunning={output.attempt.outcome === "running"}
+          isLatest={attempts.findLast((one) => one.attempt === shown.attempt) === shown}
         />
       )}
       {job.result !== null && job.kind !== "command" && (
@@ -181,23 +183,23 @@ function Actions({ job, context: { caller } }: { job: Job; context: Context }) {
 }
 
 function Attempts(
-  { job, attempts, context: { nowMs, query } }: {
+  { job, attempts, shown, nowMs }: {
     job: Job;
     attempts: readonly AttemptView[];
-    context: Context;
+    shown: AttemptView | undefined;
+    nowMs: number;
   },
 ) {
-  const shown = query.get("attempt");
   if (attempts.length === 0) return <p class="empty-line">It has not run yet.</p>;
   return (
     <ol class="timeline">
-      {attempts.map((attempt) => {
+      {attempts.map((attempt, index) => {
         const { startedAtMs, finishedAtMs, outcome } = attempt;
         const tookMs = startedAtMs === null ? null : (finishedAtMs ?? nowMs) - startedAtMs;
-        const isShown = shown === String(attempt.attempt) ||
-          (shown === null && attempt === attempts.at(-1));
+        const isAnew = index > 0 && attempt.attempt <= attempts[index - 1]!.attempt;
         return (
           <li class={outcome} data-row={`${attempt.token}`}>
+            {isAnew && <div class="soft small">run again</div>}
             <div>
               <b>Attempt {attempt.attempt}</b> <span class={`outcome ${outcome}`}>{outcome}</span>
               {" "}
@@ -227,10 +229,10 @@ function Attempts(
               </div>
             )}
             {job.kind === "command" && attempts.length > 1 && (
-              isShown ? <span class="soft small">its output is below</span> : (
+              attempt === shown ? <span class="soft small">its output is below</span> : (
                 <a
                   class="small"
-                  href={`${link(["jobs", job.id], { attempt: attempt.attempt })}#output`}
+                  href={`${link(["jobs", job.id], { run: attempt.token })}#output`}
                 >
                   show its output
                 </a>
