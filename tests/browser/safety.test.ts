@@ -103,3 +103,31 @@ browserTest(
     assert.equal(page.url(), `${url}/ui/help`);
   },
 );
+
+browserTest(
+  "whoever has signed in comes by a link on another site to the page, without signing in again",
+  async ({ url, db, open }) => {
+    const { stdout } = await queuectl(
+      ["token", "create", "--name", "ann", "--scopes", "read", "--json"],
+      { db },
+    );
+    await using other = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () =>
+        new Response(`<a href="${url}/ui/workers">look</a>`, {
+          headers: { "content-type": "text/html" },
+        }),
+    );
+    const page = await open();
+    await page.goto(`${url}/ui`);
+    await page.getByLabel("Token").fill(JSON.parse(stdout).secret);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("button", { name: "Sign out" }).waitFor();
+    // Another site to browsers, although it is the same machine.
+    await page.goto(`http://localhost:${other.addr.port}/`);
+    await page.getByRole("link", { name: "look" }).click();
+    await page.getByRole("heading", { name: "Workers", exact: true }).waitFor();
+    assert.equal(page.url(), `${url}/ui/workers`);
+  },
+  { args: ["--require-token"], allowed: /status of 40[14]|asked elsewhere: http:\/\/localhost/ },
+);
