@@ -1,5 +1,6 @@
 /** The file that a job is added with, from a path on the command line. */
 import { basename, resolve } from "node:path";
+import { readProblem } from "../lib/error_message.ts";
 import type { NewFile } from "../store/store.ts";
 import type { Invocation } from "./command.ts";
 import { UsageError } from "./exit.ts";
@@ -30,9 +31,6 @@ export async function openInput({ io }: Invocation, path: string): Promise<Input
     const file = { ...about, name: basename(path), expectedBytes: size };
     return { file, bytes: opened.readable };
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : (error as Error).message;
-    throw new UsageError(`--input: cannot read ${path}: ${reason}`);
+    throw new UsageError(`--input: cannot read ${path}: ${readProblem(error)}`);
   }
 }

@@ -1,4 +1,5 @@
 /** The token that API requests carry, from its file. It is never printed or logged. */
+import { readProblem } from "../lib/error_message.ts";
 import { UsageError } from "./exit.ts";
 
 const LEAST_CHARACTERS = 16;
@@ -13,10 +14,7 @@ export function readToken(path: string): string {
   try {
     text = Deno.readTextFileSync(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : (error as Error).message;
-    throw new UsageError(`cannot read the token file ${path}: ${reason}`);
+    throw new UsageError(`cannot read the token file ${path}: ${readProblem(error)}`);
   }
   const token = text.trim();
   if (/\s/.test(token)) {

@@ -8,6 +8,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { MalformedInputError } from "../job/errors.ts";
 import type { RequestKey } from "../store/store.ts";
+import { mediaTypeOf } from "./content_type.ts";
 import type { Call } from "./context.ts";
 import { RequestError } from "./problem.ts";
 
@@ -23,11 +24,11 @@ export class KeyedRequest {
     this.#caller = call.caller.name;
     this.#key = key;
     this.#hash = createHash("sha256");
-    const { method, url, headers } = call.request;
+    const { method, url } = call.request;
     // Not the parameters of the content type: the boundary of a form is made anew for every sending.
-    const [mediaType] = (headers.get("content-type") ?? "").split(";", 1);
+    const mediaType = mediaTypeOf(call.request);
     const { pathname } = new URL(url);
-    this.#hash.update(JSON.stringify([method, pathname, mediaType!.trim().toLowerCase()]));
+    this.#hash.update(JSON.stringify([method, pathname, mediaType]));
   }
 
   /** Adds to the fingerprint: the body, or one part of a form by its name. */

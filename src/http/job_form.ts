@@ -96,7 +96,7 @@ export function fileNameOf(filename: string | null): string {
 }
 
 /** The declared content type, where it is one. */
-export function mediaTypeOf(declared: string | null): string | null {
+export function keptMediaType(declared: string | null): string | null {
   return declared !== null && /^[\w.+-]{1,60}\/[\w.+-]{1,60}(;[\x20-\x7e]{0,80})?$/.test(declared)
     ? declared
     : null;

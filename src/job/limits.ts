@@ -7,6 +7,7 @@ import { DURATION_EXPECTED, formatDuration, parseDuration } from "../lib/duratio
 import { InvalidInputError, type Problem } from "./errors.ts";
 import { durationSchema, type JsonSchema } from "./field.ts";
 import { describe, ID_PATTERN } from "./parse.ts";
+import type { Parsed } from "./parse_values.ts";
 import type { RateLimit } from "./rate.ts";
 
 /** Null: no limit. */
@@ -32,8 +33,6 @@ export const RATE_EXPECTED =
   "to 31d";
 
 const RATE_TEXT = /^\s*(\d{1,15})\s*\/\s*(\S+)\s*$/;
-
-type Parsed<T> = { readonly value: T } | { readonly problem: string };
 
 const COUNT_SCHEMA: JsonSchema = { type: ["integer", "null"], minimum: 1, maximum: MOST_JOBS };
 

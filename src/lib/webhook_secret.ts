@@ -1,4 +1,5 @@
 /** Secrets that sign webhooks, as Standard Webhooks writes them. Never logged. */
+import { readProblem } from "./error_message.ts";
 
 const PREFIX = "whsec_";
 const SECRET_BYTES = 32;
@@ -24,10 +25,7 @@ export function readWebhookSecrets(path: string): string[] {
   try {
     text = Deno.readTextFileSync(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : (error as Error).message;
-    throw new Error(`cannot read the webhook secret file ${path}: ${reason}`);
+    throw new Error(`cannot read the webhook secret file ${path}: ${readProblem(error)}`);
   }
   const secrets = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
   if (secrets.length > 0 && secrets.every(isWebhookSecret)) return secrets;

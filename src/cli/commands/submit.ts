@@ -5,6 +5,7 @@
 import { basename } from "node:path";
 import { resolveSettings } from "../../config/settings.ts";
 import { humanDuration } from "../../lib/duration.ts";
+import { readProblem } from "../../lib/error_message.ts";
 import { newId } from "../../lib/ids.ts";
 import { openLogFile } from "../../lib/log.ts";
 import { ApiClient, type Progress } from "../api_client.ts";
@@ -271,10 +272,7 @@ async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return await Deno.readFile(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : (error as Error).message;
-    throw new UsageError(`--file: cannot read ${path}: ${reason}`);
+    throw new UsageError(`--file: cannot read ${path}: ${readProblem(error)}`);
   }
 }
 

@@ -5,10 +5,9 @@ import { parseRateText, RATE_EXPECTED } from "../../job/limits.ts";
 import type { JsonSchema } from "../../job/field.ts";
 import { describe, ID_PATTERN, NAME_SCHEMA } from "../../job/parse.ts";
 import { BULK_ACTIONS, type BulkAction, type BulkRequest, changeMany } from "../../queue/bulk.ts";
+import { readJson } from "../content_type.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
-import { parseJsonBytes } from "../json_text.ts";
-import { RequestError } from "../problem.ts";
 
 /** Room for the ids of as many jobs as a batch adds. */
 const BODY_BYTES = 1024 * 1024;
@@ -34,17 +33,8 @@ export const BULK_SCHEMA: JsonSchema = {
 
 /** Says how many jobs there are and how many were changed. */
 export async function postBulk(call: Call): Promise<Response> {
-  const { request, services: { bodies, queue }, caller } = call;
-  const contentType = request.headers.get("content-type") ?? "";
-  if (contentType.split(";")[0]!.trim().toLowerCase() !== "application/json") {
-    const got = contentType === "" ? "none" : JSON.stringify(contentType.slice(0, 80));
-    throw new RequestError(
-      "unsupported-media-type",
-      `expected the content type application/json, got ${got}`,
-      { accept: "application/json" },
-    );
-  }
-  const input = parseJsonBytes(await bodies.read(request, BODY_BYTES), "the body");
+  const { services: { queue }, caller } = call;
+  const input = await readJson(call, { limitBytes: BODY_BYTES });
   const change = parseBulk(input);
   const { matched, allowed, changed, hasMore } = await changeMany(queue, {
     ...change,

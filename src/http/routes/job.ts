@@ -9,10 +9,11 @@ import type { Queue } from "../../queue/queue.ts";
 import { jobView, statusOf } from "../../queue/views.ts";
 import { lookUntil } from "../../queue/watching.ts";
 import { missingScope } from "../auth.ts";
+import { checkCommand } from "../command_right.ts";
+import { mediaTypeOf, unsupportedType } from "../content_type.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
 import { parseJsonBytes } from "../json_text.ts";
-import { checkCommand, mediaType, unsupported } from "./submit.ts";
 
 /**
  * The id that the path names.
@@ -100,12 +101,11 @@ export async function requeueJob(call: Call): Promise<Response> {
 
 /** The body as JSON; null when there is none. */
 async function readChanges({ request, services: { bodies, settings } }: Call): Promise<unknown> {
-  const contentType = request.headers.get("content-type") ?? "";
   if (request.body === null) return null;
   const bytes = await bodies.read(request, settings["upload-limit"]);
   if (bytes.length === 0) return null;
-  if (mediaType(contentType) !== "application/json") {
-    throw unsupported(contentType, "application/json");
+  if (mediaTypeOf(request) !== "application/json") {
+    throw unsupportedType(request, "application/json");
   }
   return parseJsonBytes(bytes, "the body");
 }

@@ -11,10 +11,9 @@ import {
   rulesView,
 } from "../../queue/queues.ts";
 import type { QueueRules } from "../../store/store.ts";
+import { readJson } from "../content_type.ts";
 import type { Call } from "../context.ts";
 import { json } from "../headers.ts";
-import { parseJsonBytes } from "../json_text.ts";
-import { RequestError } from "../problem.ts";
 
 /** More than any change of limits needs. */
 const BODY_BYTES = 16 * 1024;
@@ -39,19 +38,10 @@ export async function resumeQueueRoute(call: Call): Promise<Response> {
 
 /** Changes the limits that the body names; null takes one away. */
 export async function patchQueue(call: Call): Promise<Response> {
-  const { request, services: { queue, bodies }, caller } = call;
+  const { services: { queue }, caller } = call;
   const name = nameOf(call);
-  const contentType = request.headers.get("content-type") ?? "";
-  const mediaType = contentType.split(";")[0]!.trim().toLowerCase();
-  if (mediaType !== "application/json" && mediaType !== "application/merge-patch+json") {
-    const got = contentType === "" ? "none" : JSON.stringify(contentType.slice(0, 80));
-    throw new RequestError(
-      "unsupported-media-type",
-      `expected the content type application/json, got ${got}`,
-      { accept: "application/json, application/merge-patch+json" },
-    );
-  }
-  const input = parseJsonBytes(await bodies.read(request, BODY_BYTES), "the body");
+  const also = "application/merge-patch+json";
+  const input = await readJson(call, { limitBytes: BODY_BYTES, also });
   const change = parseLimits(input);
   return answer(name, await limitQueue(queue, name, { change, by: caller.name }));
 }

@@ -3,11 +3,11 @@ import { ScheduleNotFoundError } from "../../job/errors.ts";
 import { ID_PATTERN } from "../../job/parse.ts";
 import { type Schedule, SCHEDULE_LIMITS } from "../../job/schedule.ts";
 import { nextRuns, nextRunViews, Schedules, scheduleView } from "../../queue/schedules.ts";
+import { checkCommand } from "../command_right.ts";
+import { readJson } from "../content_type.ts";
 import type { Call } from "../context.ts";
 import { json, JSON_HEADERS } from "../headers.ts";
-import { parseJsonBytes } from "../json_text.ts";
 import { parseQuery, wholeNumber } from "../query.ts";
-import { checkCommand, mediaType, unsupported } from "./submit.ts";
 
 export const SCHEDULE_PARAMETERS = {
   next: wholeNumber(1, SCHEDULE_LIMITS.shown, "So many of its next runs."),
@@ -19,13 +19,8 @@ export async function getSchedules(call: Call): Promise<Response> {
 
 /** 201 with the schedule; 200 when it took the place of another one. */
 export async function postSchedule(call: Call): Promise<Response> {
-  const { request, caller, services: { bodies, queue, settings } } = call;
-  const contentType = request.headers.get("content-type") ?? "";
-  if (mediaType(contentType) !== "application/json") {
-    throw unsupported(contentType, "application/json");
-  }
-  const bytes = await bodies.read(request, settings["upload-limit"]);
-  const input = parseJsonBytes(bytes, "the body");
+  const { caller, services: { queue, settings } } = call;
+  const input = await readJson(call, { limitBytes: settings["upload-limit"] });
   if (typeof input === "object" && input !== null) {
     checkCommand((input as { job?: unknown }).job, call);
   }

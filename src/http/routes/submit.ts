@@ -1,12 +1,12 @@
 /** Adding jobs: one as an upload or as JSON, or many at once. */
-import { ForbiddenError, InvalidInputError, type Problem } from "../../job/errors.ts";
+import { InvalidInputError, type Problem } from "../../job/errors.ts";
 import { NO_FILE } from "../../job/job.ts";
 import type { Added } from "../../queue/queue.ts";
 import type { NewFile } from "../../store/store.ts";
 import type { Call } from "../context.ts";
-import { allows } from "../../job/scope.ts";
 import { HTTP_STATUS_OF } from "../../job/state.ts";
-import { missingScope } from "../auth.ts";
+import { checkCommand } from "../command_right.ts";
+import { mediaTypeOf, unsupportedType } from "../content_type.ts";
 import { JSON_HEADERS, SECURITY_HEADERS } from "../headers.ts";
 import type { KeyedRequest } from "../idempotency.ts";
 import { BATCH_READERS, nameLines } from "../job_batch.ts";
@@ -16,13 +16,12 @@ import {
   fileNameOf,
   type Form,
   isPlainCount,
-  mediaTypeOf,
+  keptMediaType,
   readForm,
 } from "../job_form.ts";
 import { parseJsonBytes } from "../json_text.ts";
 import { parseMultipart } from "../multipart.ts";
 import type { PartHeader } from "../multipart_frame.ts";
-import { RequestError } from "../problem.ts";
 import { receiveForm, uploadTooLarge } from "../upload_stream.ts";
 import { assertUtf8 } from "../utf8.ts";
 
@@ -55,23 +54,21 @@ export function postBatch(call: Call): Promise<Response> {
 }
 
 function addJob(call: Call, keyed: KeyedRequest | null): Promise<Response> {
-  const contentType = call.request.headers.get("content-type") ?? "";
-  switch (mediaType(contentType)) {
+  switch (mediaTypeOf(call.request)) {
     case "multipart/form-data":
-      return addUpload(call, contentType, keyed);
+      return addUpload(call, keyed);
     case "application/json":
       return addJson(call, keyed);
     default:
-      throw unsupported(contentType, "multipart/form-data or application/json");
+      throw unsupportedType(call.request, "multipart/form-data or application/json");
   }
 }
 
 async function addBatch(call: Call, keyed: KeyedRequest | null): Promise<Response> {
   const { request, services: { bodies, queue, settings } } = call;
-  const contentType = request.headers.get("content-type") ?? "";
-  const read = BATCH_READERS.get(mediaType(contentType));
+  const read = BATCH_READERS.get(mediaTypeOf(request));
   if (read === undefined) {
-    throw unsupported(contentType, "application/json or application/x-ndjson");
+    throw unsupportedType(request, "application/json or application/x-ndjson");
   }
   const bytes = await bodies.read(request, mostBytesInMemory(settings["upload-limit"]));
   keyed?.cover(bytes);
@@ -94,12 +91,9 @@ async function addJson(call: Call, keyed: KeyedRequest | null) {
 }
 
 /** Small uploads are read into memory; what may be larger goes into the store while it comes. */
-function addUpload(
-  call: Call,
-  contentType: string,
-  keyed: KeyedRequest | null,
-): Promise<Response> {
+function addUpload(call: Call, keyed: KeyedRequest | null): Promise<Response> {
   const { request, services: { settings } } = call;
+  const contentType = request.headers.get("content-type")!;
   const limitBytes = settings["upload-limit"] + FRAME_BYTES;
   const mayHaveBytes = Math.min(announcedBytes(request.headers) ?? Infinity, limitBytes);
   return mayHaveBytes <= MEMORY_BYTES + FRAME_BYTES
@@ -179,7 +173,7 @@ function newFile({ filename, mediaType }: PartHeader, expectedBytes: number): Ne
   return {
     role: "input",
     name: fileNameOf(filename),
-    mediaType: mediaTypeOf(mediaType),
+    mediaType: keptMediaType(mediaType),
     expectedBytes,
   };
 }
@@ -212,35 +206,3 @@ function createdAll(added: readonly Added[]): Response {
 
 /** Nothing was added: this is the answer of the request that came first. */
 const REPLAYED = { "idempotency-replayed": "true" } as const;
-
-/**
- * Commands run whatever they are told to: over HTTP only where the operator wants that, and only
- * from those who were given the right.
- */
-export function checkCommand(input: unknown, { caller, services: { settings } }: Call): void {
-  if (typeof input !== "object" || input === null) return;
-  const isCommand = Object.hasOwn(input, "command") || Object.hasOwn(input, "cwd") ||
-    (input as { kind?: unknown }).kind === "command";
-  if (!isCommand) return;
-  if (!settings["allow-commands"]) {
-    throw new ForbiddenError(
-      "command jobs are refused over HTTP unless the server was started with --allow-commands",
-    );
-  }
-  if (!allows(caller.scopes, "command")) throw missingScope(caller, "command");
-}
-
-/** The type and subtype, lower-case, without parameters. */
-export function mediaType(contentType: string): string {
-  const end = contentType.indexOf(";");
-  return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
-}
-
-export function unsupported(found: string, expected: string): RequestError {
-  const got = found === "" ? "none" : JSON.stringify(found.slice(0, 80));
-  return new RequestError(
-    "unsupported-media-type",
-    `expected the content type ${expected}, got ${got}`,
-    { accept: expected.replace(" or ", ", ") },
-  );
-}

@@ -1,4 +1,5 @@
 /** Certificates of authorities that only this installation knows. */
+import { readProblem } from "../error_message.ts";
 
 /**
  * The certificates (PEM) in the file; none where no file is named. Read each time, so that a renewed
@@ -12,10 +13,9 @@ export function readCaFile(path: string | null): readonly string[] {
   try {
     text = Deno.readTextFileSync(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : (error as Error).message;
-    throw new Error(`cannot read the certificates in ${path} (http-ca-file): ${reason}`);
+    throw new Error(
+      `cannot read the certificates in ${path} (http-ca-file): ${readProblem(error)}`,
+    );
   }
   const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   if (certificates !== null) return certificates;
