@@ -11,6 +11,7 @@ import {
   durationOrForever,
   integer,
   kindCommands,
+  kindNames,
   list,
   onOff,
   paths,
@@ -235,7 +236,7 @@ export const SETTINGS = {
     isStored: false as const,
   },
   "extra-kinds": setting(
-    list,
+    kindNames,
     "",
     "Kinds of jobs that are accepted although no worker with a handler for them has run yet.",
   ),

@@ -40,6 +40,17 @@ export const list: ValueType<readonly string[]> = {
   format: (value) => value.join(","),
 };
 
+/** Several kinds of jobs, separated by commas. */
+export const kindNames: ValueType<readonly string[]> = {
+  ...list,
+  expected: "kinds of 1 to 64 characters of A-Z a-z 0-9 . _ : -, separated by commas",
+  word: "names",
+  parse: (value) => {
+    const kinds = list.parse(value)!;
+    return kinds.every((kind) => /^[A-Za-z0-9._:-]{1,64}$/.test(kind)) ? kinds : undefined;
+  },
+};
+
 /** Several files, separated by commas. */
 export const paths: ValueType<readonly string[]> = {
   ...list,

@@ -61,6 +61,8 @@ const BAD: readonly [line: string[], message: RegExp][] = [
   [["config", "set", "bogus", "1"], /no setting "bogus"/],
   [["config", "set", "max-retries", "many"], /max-retries: expected a whole number.* got "many"/],
   [["config", "set", "fault-fail", "-1"], /fault-fail: expected a probability.* got "-1"/],
+  [["config", "set", "extra-kinds", "a, b c"], /extra-kinds: expected kinds of .* got "a, b c"/],
+  [["config", "set", "watch", "on"], /watch cannot be stored .*told by itself; give --watch or/],
   [["config", "set", "db", "x.db"], /db cannot be stored .* give --db or QUEUECTL_DB/],
   [["config", "unset", "nothing"], /no setting "nothing"/],
   [["submit"], /expected --file PATH/],

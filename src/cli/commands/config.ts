@@ -72,7 +72,7 @@ function set(invocation: Invocation, name: SettingName, text: string): Promise<n
   const { out } = invocation;
   if (!isStored(name)) {
     throw new UsageError(
-      `${name} cannot be stored in the database: it must be known before that is used; ` +
+      `${name} cannot be stored in the database: every process is told by itself; ` +
         `give --${name} or ${variableOf(name)}`,
     );
   }
