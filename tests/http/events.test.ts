@@ -1,5 +1,9 @@
 /** What happens, as it happens: `GET /events`. */
 import assert from "node:assert/strict";
+import type { Call } from "../../src/http/context.ts";
+import { getEvents } from "../../src/http/routes/events.ts";
+import { EventFeed } from "../../src/queue/feed.ts";
+import { eventually } from "../helpers/eventually.ts";
 import { assertProblem, type HttpBench, httpBench } from "../helpers/http.ts";
 import { EXIT_ERROR } from "../store/conformance/harness.ts";
 
@@ -213,6 +217,19 @@ Deno.test("a server that closes ends the streams of events at once", async () =>
   await bench.server.close();
   assert.ok(await listener.ended());
   assert.ok(performance.now() - startedMs < 10_000);
+});
+
+Deno.test("who goes away without having read what came follows no longer", async () => {
+  await using bench = await httpBench();
+  const feed = new EventFeed(bench.store, Date.now);
+  const request = new Request("http://localhost/events");
+  const { body } = getEvents({ request, query: "", services: { feed } } as unknown as Call);
+  const reader = body!.getReader();
+  await reader.read();
+  await eventually(() => feed.size === 1, { what: "it followed" });
+  await bench.addCount(); // it has read nothing since
+  await reader.cancel();
+  await eventually(() => feed.size === 0, { what: "it followed no longer" });
 });
 
 Deno.test("while nobody follows nothing is written down", async () => {

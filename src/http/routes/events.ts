@@ -93,8 +93,10 @@ function streamOf(
       if (found.done) return stream.close();
       stream.enqueue(encoder.encode(render(found.value)));
     },
-    cancel() {
+    async cancel() {
       controller.abort();
+      // Where the reader was slow, nobody waits for the next event, and nothing would end it.
+      await events.return(undefined);
     },
   });
 }
