@@ -42,9 +42,9 @@ export const REFUSED: [field: string, values: unknown[], expected: RegExp][] = [
   ["priority", [1_000_001, -1_000_001, 0.5, "1", null, 1e999], /from -1000000 to 1000000/],
   ["max_retries", [-1, 1_001, 1.5, "3", null, true], /a whole number from 0 to 1000/],
   ["timeout", ["", "soon", "5", "-1s", null, true, {}, NaN], /a duration such as/],
-  ["timeout", [0, "0s", "31d", -1, 1e300, Infinity], /between 1 ms and 2592000000 ms/],
+  ["timeout", [0, "0s", "31d", -1, 1e300, Infinity], /between 1ms and 30d/],
   ["delay", ["", "soon", null, []], /a duration such as/],
-  ["delay", [-0.001, "3651d"], /between 0 ms and 315360000000 ms/],
+  ["delay", [-0.001, "3651d"], /between 0s and 3650d/],
   [
     "run_at",
     [
