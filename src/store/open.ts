@@ -1,9 +1,13 @@
 /** From the setting `db` to a store. The only file that knows which backends exist. */
 import type { Clock } from "../lib/clock.ts";
+import { isPostgresUrl } from "../lib/database_url.ts";
 import type { JobStore } from "./store.ts";
 
 export interface OpenOptions {
-  /** Path of an SQLite database; it is created when it does not exist. */
+  /**
+   * Path of an SQLite database, which is created when it does not exist; or the URL of a PostgreSQL
+   * database, in which the tables are.
+   */
   readonly db: string;
   readonly driver: "builtin" | "ffi";
   readonly clock: Clock;
@@ -17,6 +21,10 @@ export interface OpenOptions {
  * @throws {StoreUnavailableError} saying why it cannot be used.
  */
 export async function openStore(options: OpenOptions): Promise<JobStore> {
+  if (isPostgresUrl(options.db)) {
+    const { openPostgresStore } = await import("./postgres/store.ts");
+    return await openPostgresStore(options);
+  }
   const { openSqliteStore } = await import("./sqlite/store.ts");
   return await openSqliteStore(options);
 }

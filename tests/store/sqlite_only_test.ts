@@ -560,3 +560,20 @@ Deno.test("sqlite: what a process that died had yet to tell of the end of a job,
   assert.equal((await store.find("d"))!.lastError!.code, "dependency");
   assert.equal(inspect(temp.path, (db) => db.prepare("SELECT * FROM endings").all().length), 0);
 });
+
+Deno.test("space that is not used any more is given back, step by step", async () => {
+  await using temp = await tempStore();
+  const { store } = temp;
+  const payload = JSON.stringify("x".repeat(100_000));
+  const jobs = newJobs(50, { payload });
+  await store.add(jobs, T0);
+  const full = await store.size();
+  for (const { id } of jobs) await store.remove(id, T0);
+  const { unusedBytes } = await store.size();
+  assert.ok(unusedBytes > 4_000_000, `${unusedBytes}`);
+  const after = await store.shrink(1_000_000);
+  assert.ok(after.bytes < full.bytes && after.unusedBytes > 3_000_000, JSON.stringify(after));
+  while ((await store.shrink(1_000_000)).unusedBytes > 0) { /* the next step */ }
+  assert.ok((await store.size()).bytes < full.bytes / 10);
+  await store.settleSize();
+});

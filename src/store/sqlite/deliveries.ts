@@ -22,7 +22,7 @@ import type { Transaction } from "./transaction_counts.ts";
 /** How many that are due are looked at to find some whose receiver is not busy. */
 const CANDIDATES = 500;
 
-const SHOWN =
+export const SHOWN =
   "number, id, job_id, event, url, state, attempts, next_at, last_status, last_error, " +
   "last_attempt_at, created_at, finished_at";
 
@@ -197,7 +197,7 @@ export function prepareDeliveries(connection: Connection) {
   };
 }
 
-function claimedFromRow(row: Row): ClaimedDelivery {
+export function claimedFromRow(row: Readonly<Record<string, unknown>>): ClaimedDelivery {
   return {
     number: row["number"] as number,
     token: row["token"] as number,
@@ -210,7 +210,7 @@ function claimedFromRow(row: Row): ClaimedDelivery {
   };
 }
 
-function deliveryFromRow(row: Row): Delivery {
+export function deliveryFromRow(row: Readonly<Record<string, unknown>>): Delivery {
   const error = row["last_error"] as string | null;
   return {
     number: row["number"] as number,

@@ -180,7 +180,7 @@ export function refusalOf({ missing, taken }: Checked): Omit<Addition, "duplicat
   return missing.length + taken.size === 0 ? null : { missing, taken: [...taken.values()] };
 }
 
-function traitsOf({ unique, after, options, fileId, schedule }: JobExtras): number {
+export function traitsOf({ unique, after, options, fileId, schedule }: JobExtras): number {
   return (unique === null ? 0 : TRAITS.UNIQUE) |
     (after === null ? 0 : TRAITS.WAITS) |
     (options?.callbackUrl === undefined ? 0 : TRAITS.CALLBACK) |

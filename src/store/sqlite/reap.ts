@@ -4,7 +4,7 @@ import { decideReaped } from "../../job/outcome.ts";
 import { type JobEvent, TRANSITIONS } from "../../job/state.ts";
 import { fromStates, LEASED, targetState } from "../guard.ts";
 import type { ReapedJob, ReapRequest } from "../store.ts";
-import type { Connection, Row, Statement } from "./connection.ts";
+import type { Connection, Statement } from "./connection.ts";
 import type { Ends } from "./ends.ts";
 import { errorToText, optionsFromText } from "./rows.ts";
 import type { CountedState, Transaction } from "./transaction_counts.ts";
@@ -49,7 +49,12 @@ export function prepareReap(
         leaseExpiresAtMs: row["lease_expires_at"] as number,
         options: optionsFromText(row["options"] as string | null),
       };
-      const outcome = decideReaped(lapsed, describe(row, request), { nowMs, leaseMs, backoff });
+      const lapse = describeLapse(
+        row["lease_worker"] as string | null,
+        row["lease_holder"] as string,
+        request,
+      );
+      const outcome = decideReaped(lapsed, lapse, { nowMs, leaseMs, backoff });
       const error = errorToText(outcome.error);
       let event: "reap" | "reapDead" | "reapCancelled";
       if (row["cancel_requested_at"] !== null) {
@@ -97,10 +102,13 @@ export function prepareReap(
   };
 }
 
-function describe(row: Row, { deadHolders }: ReapRequest): AttemptError {
-  const worker = row["lease_worker"];
-  const isDead = deadHolders.includes(row["lease_holder"] as string);
-  return isDead
+/** What is said of an attempt whose lease was taken back. */
+export function describeLapse(
+  worker: string | null,
+  holder: string,
+  { deadHolders }: ReapRequest,
+): AttemptError {
+  return deadHolders.includes(holder)
     ? { code: "lapse", message: `the process of worker ${worker} ended while the job ran` }
     : { code: "lapse", message: `worker ${worker} gave no sign of life until its lease ran out` };
 }

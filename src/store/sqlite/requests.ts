@@ -15,7 +15,7 @@ export const KEPT_MS = 24 * 3_600_000;
 const SWEEP = 500;
 
 /** A job as it is kept: the id alone of a new one that waits. */
-type KeptJob = string | [id: string, state: JobState, isNew: 0 | 1];
+export type KeptJob = string | [id: string, state: JobState, isNew: 0 | 1];
 
 export function prepareRequests(connection: Connection) {
   const find = connection.prepare(
@@ -53,16 +53,16 @@ export function prepareRequests(connection: Connection) {
 
 export type Requests = ReturnType<typeof prepareRequests>;
 
-function toKept({ id, state, isNew }: AddedJob): KeptJob {
+export function toKept({ id, state, isNew }: AddedJob): KeptJob {
   return isNew && state === "pending" ? id : [id, state, isNew ? 1 : 0];
 }
 
-function fromKept(kept: KeptJob): AddedJob {
+export function fromKept(kept: KeptJob): AddedJob {
   if (typeof kept === "string") return { id: kept, state: "pending", isNew: true };
   const [id, state, isNew] = kept;
   return { id, state, isNew: isNew === 1 };
 }
 
-function areEqual(one: Uint8Array, other: Uint8Array): boolean {
+export function areEqual(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }

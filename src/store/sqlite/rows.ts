@@ -1,7 +1,6 @@
 /** From rows to jobs: the only place that knows the names of the columns of `jobs`. */
 import type { AttemptError, Job, JobOptions } from "../../job/job.ts";
 import type { JobState } from "../../job/state.ts";
-import type { Row } from "./connection.ts";
 import { TRAITS } from "./traits.ts";
 
 /** What {@link jobFromRow} needs; the payload is read apart. */
@@ -12,7 +11,7 @@ export const JOB_COLUMNS =
   "jobs.created_at, jobs.updated_at, jobs.started_at, jobs.finished_at, jobs.result, " +
   "jobs.options, jobs.flow_key, jobs.traits";
 
-export function jobFromRow(row: Row): Job {
+export function jobFromRow(row: Readonly<Record<string, unknown>>): Job {
   return {
     seq: row["seq"] as number,
     id: row["id"] as string,

@@ -60,7 +60,7 @@ export function prepareSchedules(connection: Connection, { add }: { add: Add["ad
 
   const find = (name: string): Schedule | null => {
     const row = byName.get(name);
-    return row === undefined ? null : fromRow(row);
+    return row === undefined ? null : scheduleFromRow(row);
   };
 
   /** Whether what was decided for the schedule still counts. */
@@ -79,11 +79,11 @@ export function prepareSchedules(connection: Connection, { add }: { add: Add["ad
   }
 
   return {
-    all: (): Schedule[] => all.all().map(fromRow),
+    all: (): Schedule[] => all.all().map(scheduleFromRow),
     find,
 
     due: (nowMs: number): DueSchedules => ({
-      due: due.all(nowMs, PAGE).map(fromRow),
+      due: due.all(nowMs, PAGE).map(scheduleFromRow),
       nextAtMs: next.get(nowMs)!["next_at"] as number | null,
     }),
 
@@ -173,7 +173,7 @@ export function prepareSchedules(connection: Connection, { add }: { add: Add["ad
   };
 }
 
-function fromRow(row: Row): Schedule {
+export function scheduleFromRow(row: Readonly<Record<string, unknown>>): Schedule {
   return {
     id: row["id"] as number,
     name: row["name"] as string,
@@ -192,7 +192,7 @@ function fromRow(row: Row): Schedule {
   };
 }
 
-function timingFromRow(row: Row): Timing {
+function timingFromRow(row: Readonly<Record<string, unknown>>): Timing {
   const everyMs = row["every_ms"] as number | null;
   if (everyMs !== null) return { type: "every", everyMs };
   return { type: "cron", cron: row["cron"] as string, tz: row["time_zone"] as string };

@@ -24,14 +24,14 @@ const ended = (rows: string) => `WITH ended (seq, token, result) AS (VALUES ${ro
 const HOLDS_LEASE = "jobs.seq = ended.seq AND +jobs.lease_token = ended.token " +
   "AND +jobs.lease_holder = ?";
 
-const TALLY_OF: Partial<Record<JobEvent, readonly Tally[]>> = {
+export const TALLY_OF: Partial<Record<JobEvent, readonly Tally[]>> = {
   complete: ["completed"],
   fail: ["failedAttempts"],
   bury: ["failedAttempts", "dead"],
   abort: ["cancelled"],
 };
 
-const HAPPENING_OF: Partial<Record<JobEvent, JobHappening>> = {
+export const HAPPENING_OF: Partial<Record<JobEvent, JobHappening>> = {
   fail: "job.failed",
   bury: "job.dead",
   abort: "job.cancelled",
@@ -257,7 +257,7 @@ export function prepareSettle(
 }
 
 /** Whether the attempt has a record of its own: it ended, but not in success. */
-function hasAttempt(outcome: Outcome): outcome is Extract<Outcome, { exit?: unknown }> {
+export function hasAttempt(outcome: Outcome): outcome is Extract<Outcome, { exit?: unknown }> {
   return outcome.event === "fail" || outcome.event === "bury" || outcome.event === "abort";
 }
 

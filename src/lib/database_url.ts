@@ -1,0 +1,41 @@
+/**
+ * What the setting `db` names: a file, or a PostgreSQL server by its URL. Owns how such a URL is told
+ * apart and shown; opens nothing.
+ *
+ * Invariant: what {@link shownDatabase} returns never holds a password.
+ */
+
+/**
+ * Whether the setting names a PostgreSQL server.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.equal(isPostgresUrl("postgres://app@db.example/queue"), true);
+ * assert.equal(isPostgresUrl("./queue.db"), false);
+ * ```
+ */
+export function isPostgresUrl(db: string): boolean {
+  return /^postgres(ql)?:\/\//i.test(db);
+}
+
+/**
+ * The database as people may see it: a path as it is, a URL without password and parameters.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const shown = shownDatabase("postgres://app:secret@db.example/queue?sslmode=require");
+ * assert.equal(shown, "postgres://app@db.example/queue");
+ * assert.equal(shownDatabase("postgres://app:p@ss:@db.example/queue"), "postgres://app@db.example/queue");
+ * ```
+ */
+export function shownDatabase(db: string): string {
+  if (!isPostgresUrl(db)) return db;
+  const withoutParameters = db.replace(/[?#].*$/s, "");
+  // The last "@" ends what is said of the user, should the password hold one that is not escaped.
+  return withoutParameters.replace(
+    /^([a-z]+:\/\/)(?:([^:@/]*)(?::.*)?@)/is,
+    (_, scheme, user) => user === "" ? scheme : `${scheme}${user}@`,
+  );
+}

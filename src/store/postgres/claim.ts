@@ -1,0 +1,425 @@
+/**
+ * Claiming: leases the jobs that are due, in order, for the workers that are free, within what was
+ * said of their queues. Jobs that another process is just leasing are passed over; a queue with limits
+ * is claimed from by one process at a time.
+ *
+ * Invariant: a claim that finds nothing it may lease says `isMoreDue: false`; whoever asks again
+ * without being woken would ask in vain.
+ */
+import type { LeasedJob, Payload } from "../../job/job.ts";
+import { startsLeft } from "../../job/rate.ts";
+import type { JobState } from "../../job/state.ts";
+import { RUNNABLE, targetState } from "../guard.ts";
+import type { DueKey } from "../sqlite/keys.ts";
+import type { CountedRules } from "../sqlite/limits.ts";
+import { type PackedJob, Packing } from "../sqlite/packing.ts";
+import { optionsFromText } from "../sqlite/rows.ts";
+import { TRAITS } from "../sqlite/traits.ts";
+import type { CountedState } from "../sqlite/transaction_counts.ts";
+import type { Claim, ClaimRequest } from "../store.ts";
+import type { Row } from "./connection.ts";
+import { JobStream, merge, type Rows } from "./job_stream.ts";
+import { Keys, OF_KEY, runningKeys } from "./keys.ts";
+import { type Lane, type Level, type QueueLanes, queueLanes } from "./lanes.ts";
+import { allRules, countStarts, lockRules } from "./limits.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** So many queues take turns; then come others, should workers still be free. */
+const QUEUES_AT_ONCE = 64;
+
+/** Queues, and steps from key to key, that one claim takes; the next one goes on from there. */
+const MOST_QUEUES = 1_024;
+const MOST_STEPS = 1_024;
+
+/** When the next claim follows, after one that has looked so far in vain. */
+const GO_ON_AFTER_MS = 100;
+
+/** The largest page. */
+const PAGE = 512;
+
+/** Of one key, after its first job. */
+const KEY_PAGE = 16;
+
+const EMPTY: Claim = { slots: [], isMoreDue: false, isHeldBack: false, nextDueAtMs: null };
+
+const COLUMNS = "seq, id, queue, kind, state, run_at, attempts, max_retries, timeout_ms, " +
+  "lease_token, options, traits, payload, payload_bytes";
+
+// Range scan of jobs_runnable: one lane, in order.
+const SELECT_DUE = `SELECT ${COLUMNS} FROM jobs WHERE ${RUNNABLE} AND queue = $1 AND rank = $2 ` +
+  "AND kind = $3 AND run_at <= $4 AND (run_at, seq) > ($5, $6) ORDER BY run_at, seq LIMIT $7 " +
+  "FOR UPDATE SKIP LOCKED";
+
+// Range scan of jobs_keyed: one key and kind, in order.
+const SELECT_OF_KEY = `SELECT ${COLUMNS} ${OF_KEY} AND run_at <= $5 AND (run_at, seq) > ($6, $7) ` +
+  "ORDER BY run_at, seq LIMIT $8 FOR UPDATE SKIP LOCKED";
+
+// The rows are locked already.
+const LEASE = `UPDATE jobs SET state = ${targetState("claim")}, lease_holder = $3, ` +
+  "lease_worker = leased.worker, lease_token = lease_token + 1, lease_expires_at = $4, " +
+  "started_at = $5, updated_at = $5 " +
+  "FROM unnest($1::bigint[], $2::text[]) AS leased (seq, worker) WHERE jobs.seq = leased.seq";
+
+/** What a process remembers from one claim to the next. */
+export class Claims {
+  readonly #keys = new Keys();
+  #lastQueue = "";
+  #isLastChunked = false;
+
+  async claim(request: ClaimRequest, transaction: Transaction): Promise<Claim> {
+    if (request.slots.length === 0) return EMPTY;
+    const search = new Search(request);
+    const packing = new Packing(request);
+    const rulesOf = await allRules(transaction);
+    const queues = queueLanes(this.#lastQueue, search.nowMs, transaction);
+    const context = { search, packing, transaction };
+    let isMoreDue = false;
+    let looked = 0;
+    let areQueuesLeft = true;
+    while (areQueuesLeft && !isMoreDue && looked < MOST_QUEUES) {
+      const page: QueueLanes[] = [];
+      while (page.length < QUEUES_AT_ONCE) {
+        const { value, done } = await queues.next();
+        if (done) {
+          areQueuesLeft = false;
+          break;
+        }
+        page.push(value);
+      }
+      looked += page.length;
+      const limited = page.map(({ queue }) => queue).filter((queue) => rulesOf.has(queue));
+      const rules = limited.length === 0 ? rulesOf : await lockRules(limited, transaction);
+      const sources: Source[] = [];
+      for (const lanes of page) {
+        const source = await openSource(lanes, rules.get(lanes.queue), context);
+        if (source !== null) sources.push(source);
+      }
+      const lastLooked = page.at(-1)?.queue ?? this.#lastQueue;
+      isMoreDue = await this.#takeFrom(sources, context);
+      for (const source of sources) await closeSource(source, context);
+      if (!isMoreDue && looked >= MOST_QUEUES) this.#lastQueue = lastLooked;
+    }
+    await queues.return(undefined);
+    await lease(request, context);
+    this.#isLastChunked = packing.isAnyChunked;
+    // There was more to look through than one claim takes. Where it has found something, others will
+    // follow at once; else later, because nobody knows whether there is anything to be found.
+    const isCutShort = search.steps.left <= 0 || (areQueuesLeft && looked >= MOST_QUEUES);
+    if (isCutShort && packing.slots.length > 0) isMoreDue = true;
+    else if (isCutShort) search.expect(request.nowMs + GO_ON_AFTER_MS);
+    const { isHeldBack, nextDueAtMs } = search;
+    return { slots: packing.slots, isMoreDue, isHeldBack, nextDueAtMs };
+  }
+
+  /**
+   * In turn: from each queue a slot's worth, until the slots or the jobs are used up. Whether jobs
+   * are left.
+   */
+  async #takeFrom(all: readonly Source[], context: Context): Promise<boolean> {
+    const { search, packing, transaction } = context;
+    const sources = all.map((source) => ({ source, levels: this.#dueJobs(source, context) }));
+    while (sources.length > 0) {
+      for (let index = 0; index < sources.length; index++) {
+        const { source, levels } = sources[index]!;
+        const { queue } = source;
+        const slotsBefore = packing.slotsBegun;
+        while (true) {
+          const row = await source.next(levels);
+          if (row === undefined) {
+            sources.splice(index--, 1);
+            break;
+          }
+          if (!packing.hasRoomFor(packedJob(row))) return true;
+          packing.put(leasedJob(row));
+          transaction.count(queue, (row["state"] as JobState) as CountedState, -1);
+          transaction.count(queue, "leased", 1);
+          this.#lastQueue = queue;
+          search.freeSlots = packing.slotsFree;
+          source.took();
+          const { turn } = source;
+          if (turn !== null) this.#keys.hadTurn(queue, turn.priority, turn.key);
+          if (sources.length > 1 && packing.slotsBegun > slotsBefore && packing.isSlotFull) break;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** A queue's due jobs, priority by priority, in the order of the contract. */
+  async *#dueJobs(source: Source, context: Context): AsyncGenerator<Rows> {
+    const { search } = context;
+    for (const level of source.lanes.levels) {
+      const plain = search.wanted(level.plain);
+      const keyed = search.wanted(level.keyed);
+      if (keyed.length === 0) {
+        yield this.#plainJobs(plain, context);
+      } else {
+        const rows = this.#fairJobs(source, { ...level, plain, keyed }, context);
+        yield { next: async () => (await rows.next()).value ?? undefined };
+      }
+      for (const { nextAtMs } of [...plain, ...keyed]) search.expect(nextAtMs);
+    }
+  }
+
+  /** Jobs without a key, of one priority. */
+  #plainJobs(lanes: readonly Lane[], { search, transaction }: Context): Rows {
+    const due = lanes.filter((lane) => search.isDue(lane));
+    return merge(due.map(({ queue, rank, kind }) =>
+      new JobStream(
+        (runAt, seq, limit) =>
+          transaction.all(SELECT_DUE, queue, rank, kind, search.nowMs, runAt, seq, limit),
+        // No more than there is room for, and one: what is read is locked, and others pass it over.
+        () => Math.min(PAGE, search.room(kind, this.#isLastChunked) + 1),
+      )
+    ));
+  }
+
+  /** Jobs of one priority in a queue where some have a key: from each key one, in turn. */
+  async *#fairJobs(source: Source, level: Level, context: Context): AsyncGenerator<Row> {
+    const { search, transaction } = context;
+    const { queue } = source;
+    const { priority } = level;
+    const { nowMs, steps } = search;
+    const held = (key: string | null) => {
+      if (source.hasRoomFor(key)) return false;
+      search.isHeldBack = true;
+      return true;
+    };
+    const plain = level.plain.filter((lane) => search.isDue(lane));
+    const rowsOf = ({ key, kinds }: DueKey): Rows =>
+      key === null ? this.#plainJobs(plain, context) : merge(kinds.map((kind) => {
+        let pages = 0;
+        return new JobStream(
+          (runAt, seq, limit) =>
+            transaction.all(
+              SELECT_OF_KEY,
+              ...[queue, priority, key, kind],
+              ...[nowMs, runAt, seq, limit],
+            ),
+          () => pages++ === 0 ? 1 : KEY_PAGE,
+        );
+      }));
+    // The first round finds the keys; the others go through those that had a job in it.
+    const found: { key: string | null; rows: Rows }[] = [];
+    const kinds = level.keyed.map(({ kind }) => kind);
+    const keys = this.#keys.inTurn(
+      { queue, priority, kinds, nowMs },
+      plain.map(({ kind }) => kind),
+      { steps, sql: transaction },
+    );
+    for await (const due of keys) {
+      if (due.kinds.length === 0 || held(due.key)) continue;
+      const rows = rowsOf(due);
+      const row = await rows.next();
+      if (row === undefined) continue;
+      source.turn = { priority, key: due.key };
+      yield row;
+      found.push({ key: due.key, rows });
+    }
+    for (let left = found; left.length > 0;) {
+      const more: typeof found = [];
+      for (const { key, rows } of left) {
+        if (held(key)) continue;
+        const row = await rows.next();
+        if (row === undefined) continue;
+        source.turn = { priority, key };
+        yield row;
+        more.push({ key, rows });
+      }
+      left = more;
+    }
+  }
+}
+
+/** What the parts of a claim share. */
+interface Context {
+  readonly search: Search;
+  readonly packing: Packing;
+  readonly transaction: Transaction;
+}
+
+/** Where a queue's jobs come from; null: none of them may start now. */
+async function openSource(
+  lanes: QueueLanes,
+  rules: CountedRules | undefined,
+  { search, transaction }: Context,
+): Promise<Source | null> {
+  if (rules === undefined) return new Source(lanes);
+  if (rules.pausedAtMs !== null) return null;
+  let [byRunning, byRate] = [Infinity, Infinity];
+  if (rules.maxRunning !== null) {
+    byRunning = rules.maxRunning - await transaction.leased(lanes.queue);
+    if (byRunning <= 0) {
+      search.isHeldBack = true;
+      return null;
+    }
+  }
+  if (rules.rate !== null) {
+    const { left, nextAtMs } = startsLeft(rules.rate, rules.starts, search.nowMs);
+    search.expect(nextAtMs);
+    if (left === 0) return null;
+    byRate = left;
+  }
+  const running = rules.keyMaxRunning === null ? null : await runningKeys(lanes.queue, transaction);
+  return new Source(lanes, { rules, byRunning, byRate, running });
+}
+
+/** After the claim: what counts from now on, and when those that were held back may start. */
+async function closeSource(
+  { queue, rules, taken, byRunning, byRate }: Source,
+  { search, transaction }: Context,
+): Promise<void> {
+  if (rules === null || taken === 0) return;
+  if (taken >= byRunning) search.isHeldBack = true;
+  if (rules.rate === null) return;
+  const { rate } = rules;
+  const { nowMs } = search;
+  const starts = await countStarts(queue, { ...rules, rate }, { nowMs, jobs: taken }, transaction);
+  if (taken >= byRate) search.expect(startsLeft(rate, starts, nowMs).nextAtMs);
+}
+
+async function lease(
+  { holder, nowMs, leaseExpiresAtMs }: ClaimRequest,
+  { packing, transaction }: Context,
+): Promise<void> {
+  const leased = packing.slots.flatMap(({ worker, jobs }) =>
+    jobs.map(({ seq }) => ({ seq, worker }))
+  );
+  if (leased.length === 0) return;
+  const seqs = leased.map(({ seq }) => seq);
+  const workers = leased.map(({ worker }) => worker);
+  await transaction.run(LEASE, seqs, workers, holder, leaseExpiresAtMs, nowMs);
+  await transaction.journal.jobs("job.started", seqs, transaction);
+}
+
+function leasedJob(row: Row): LeasedJob {
+  return {
+    seq: row["seq"] as number,
+    token: (row["lease_token"] as number) + 1,
+    id: row["id"] as string,
+    queue: row["queue"] as string,
+    kind: row["kind"] as string,
+    payload: (row["payload"] ?? row["payload_bytes"]) as Payload,
+    attempts: row["attempts"] as number,
+    maxRetries: row["max_retries"] as number,
+    timeoutMs: row["timeout_ms"] as number | null,
+    options: optionsFromText(row["options"] as string | null),
+    dueAtMs: row["run_at"] as number,
+    hasFiles: hasFiles(row),
+  };
+}
+
+/** What one claim looks for, and what it has learnt on the way. */
+class Search {
+  readonly nowMs: number;
+  readonly steps = { left: MOST_STEPS };
+  freeSlots: number;
+  /** Due jobs must wait until a running one ends. */
+  isHeldBack = false;
+  nextDueAtMs: number | null = null;
+  readonly #kinds: ReadonlySet<string> | null;
+  readonly #chunk: Readonly<Record<string, number>>;
+
+  constructor({ nowMs, slots, kinds, chunk }: ClaimRequest) {
+    this.nowMs = nowMs;
+    this.freeSlots = slots.length;
+    this.#kinds = kinds === undefined ? null : new Set(kinds);
+    this.#chunk = chunk;
+  }
+
+  /** The lanes of the kinds that this process runs. */
+  wanted(lanes: readonly Lane[]): readonly Lane[] {
+    return this.#kinds === null ? lanes : lanes.filter(({ kind }) => this.#kinds!.has(kind));
+  }
+
+  isDue({ firstAtMs }: Lane): boolean {
+    return firstAtMs !== null && firstAtMs <= this.nowMs;
+  }
+
+  /** How many jobs of the kind the free slots may take. */
+  room(kind: string, isChunked: boolean): number {
+    // Where jobs were large, a free worker takes one: reading a page of them would be waste.
+    return this.freeSlots * (isChunked ? Math.max(1, this.#chunk[kind] ?? 1) : 1);
+  }
+
+  /** At this time it may be worth to look again. */
+  expect(atMs: number | null): void {
+    if (atMs !== null) this.nextDueAtMs = Math.min(this.nextDueAtMs ?? atMs, atMs);
+  }
+}
+
+interface Allowance {
+  readonly rules: CountedRules;
+  /** How many more jobs may run at once. */
+  readonly byRunning: number;
+  /** How many more may start now. */
+  readonly byRate: number;
+  /** How many jobs of each key run; null: that does not matter. */
+  readonly running: Map<string, number> | null;
+}
+
+/** A queue in a claim: what its rules leave, and what was taken of that. */
+class Source {
+  readonly lanes: QueueLanes;
+  readonly rules: CountedRules | null;
+  readonly byRunning: number;
+  readonly byRate: number;
+  taken = 0;
+  /** Whose job was found last, where keys take turns. */
+  turn: { readonly priority: number; readonly key: string | null } | null = null;
+  /** Of the priority that is looked at. */
+  #rows: Rows | undefined;
+  readonly #most: number;
+  readonly #running: Map<string, number> | null;
+
+  constructor(lanes: QueueLanes, allowance?: Allowance) {
+    this.lanes = lanes;
+    this.rules = allowance?.rules ?? null;
+    this.byRunning = allowance?.byRunning ?? Infinity;
+    this.byRate = allowance?.byRate ?? Infinity;
+    this.#most = Math.min(this.byRunning, this.byRate);
+    this.#running = allowance?.running ?? null;
+  }
+
+  get queue(): string {
+    return this.lanes.queue;
+  }
+
+  /** The next job, from the priorities that are left; undefined: no other may start now. */
+  async next(levels: AsyncGenerator<Rows>): Promise<Row | undefined> {
+    if (this.taken >= this.#most) return undefined;
+    while (true) {
+      const row = await this.#rows?.next();
+      if (row !== undefined) return row;
+      const { value, done } = await levels.next();
+      if (done) return undefined;
+      this.#rows = value;
+    }
+  }
+
+  /** Whether one more job of the key may run. */
+  hasRoomFor(key: string | null): boolean {
+    if (this.#running === null || key === null) return true;
+    return (this.#running.get(key) ?? 0) < this.rules!.keyMaxRunning!;
+  }
+
+  /** The job that was found last is leased. */
+  took(): void {
+    this.taken++;
+    const key = this.turn?.key;
+    if (this.#running === null || key == null) return;
+    this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
+  }
+}
+
+function hasFiles(row: Row): boolean {
+  return ((row["traits"] as number) & TRAITS.FILES) !== 0;
+}
+
+function packedJob(row: Row): PackedJob {
+  return {
+    kind: row["kind"] as string,
+    attempts: row["attempts"] as number,
+    hasFiles: hasFiles(row),
+  };
+}

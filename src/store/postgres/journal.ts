@@ -1,0 +1,146 @@
+/**
+ * The journal of what happens, as in SQLite: one row for each commit, written only while somebody
+ * follows. Numbers rise by one in the order of the commits: while somebody follows, transactions that
+ * have something to tell take their number, and commit, one after the other.
+ *
+ * Invariant: between two rows with successive ids nothing is missing, but where a row says `gap`.
+ */
+import type { NewJob } from "../../job/job.ts";
+import type { JobState } from "../../job/state.ts";
+import type { JobHappening, JournalEvent, JournalPage } from "../store.ts";
+import { errorFromText } from "../sqlite/rows.ts";
+import type { Sql } from "./connection.ts";
+import { LOCKS, type Place } from "./migrate.ts";
+
+/** How long, and how many rows, the journal goes back. */
+const KEPT_MS = 10 * 60_000;
+const KEPT_ROWS = 20_000;
+
+/** Old rows are deleted once in so many. */
+const SWEEP_EVERY = 100;
+
+/** Of one transaction. */
+export class Journal {
+  readonly #nowMs: number;
+  #untilMs: number;
+  #events: JournalEvent[] = [];
+  hasTold = false;
+
+  constructor({ nowMs, untilMs }: { nowMs: number; untilMs: number }) {
+    this.#nowMs = nowMs;
+    this.#untilMs = untilMs;
+  }
+
+  /** Whether anybody wants to know. */
+  get isFollowed(): boolean {
+    return this.#untilMs > this.#nowMs;
+  }
+
+  /** Something has happened to jobs, whose rows say already how they are now. */
+  async jobs(type: JobHappening, seqs: readonly number[], sql: Sql): Promise<void> {
+    if (!this.isFollowed || seqs.length === 0) return;
+    const rows = await sql.all(
+      "SELECT id, queue, kind, state, attempts, lease_worker, last_error " +
+        "FROM unnest($1::bigint[]) WITH ORDINALITY AS told (told_seq, place) " +
+        "JOIN jobs ON jobs.seq = told_seq ORDER BY place",
+      seqs,
+    );
+    const isRunning = type === "job.started" || type === "job.processing";
+    const hasEnded = type === "job.completed";
+    const hasFailed = type === "job.failed" || type === "job.dead" || type === "job.cancelled";
+    for (const row of rows) {
+      this.#events.push({
+        type,
+        jobId: row["id"] as string,
+        queue: row["queue"] as string,
+        kind: row["kind"] as string,
+        state: row["state"] as JobState,
+        worker: row["lease_worker"] as string | null,
+        attempt: (row["attempts"] as number) + (isRunning || hasEnded ? 1 : 0),
+        error: hasFailed ? errorFromText(row["last_error"] as string | null) : null,
+      });
+    }
+  }
+
+  /** A job is added, whose row may not be there yet. */
+  added({ id, queue, kind }: NewJob): void {
+    if (!this.isFollowed) return;
+    const nothing = { worker: null, attempt: 0, error: null } as const;
+    this.#events.push({ type: "job.added", jobId: id, queue, kind, state: "pending", ...nothing });
+  }
+
+  /** Something else has changed. */
+  changed(type: "queue.changed" | "schedule.changed", name: string): void {
+    if (this.isFollowed) this.#events.push({ type, name });
+  }
+
+  /** Writes what was gathered. */
+  async write(sql: Sql): Promise<void> {
+    if (this.#events.length === 0) return;
+    await this.#append(this.#events, sql);
+    this.hasTold = true;
+  }
+
+  /** Somebody follows until then. Returns the id after which nothing will be missing. */
+  async follow(untilMs: number, place: Place, sql: Sql): Promise<number> {
+    if (this.#untilMs <= this.#nowMs) {
+      // Transactions that have begun do not know it yet: what they do is over before this goes on.
+      await sql.get(
+        "SELECT pg_advisory_xact_lock($1::int, $2::int)",
+        place.lockSpace,
+        LOCKS.follow,
+      );
+    }
+    const row = await sql.get("SELECT value FROM meta WHERE key = 'events_until' FOR UPDATE");
+    const hasLapsed = (row!["value"] as number) <= this.#nowMs;
+    await sql.run(
+      "UPDATE meta SET value = $1 WHERE key = 'events_until' AND value <> $1",
+      untilMs,
+    );
+    this.#untilMs = Math.max(this.#untilMs, untilMs);
+    // What happened while nobody followed is not here: those who come back must know.
+    if (hasLapsed) await this.#append([{ type: "gap" }], sql);
+    const last = await sql.get("SELECT value FROM meta WHERE key = 'events_last'");
+    return last!["value"] as number;
+  }
+
+  async #append(events: readonly JournalEvent[], sql: Sql): Promise<void> {
+    const row = await sql.get(
+      "UPDATE meta SET value = value + 1 WHERE key = 'events_last' RETURNING value",
+    );
+    const id = row!["value"] as number;
+    await sql.run(
+      "INSERT INTO events (id, at, body) VALUES ($1, $2, $3)",
+      id,
+      this.#nowMs,
+      JSON.stringify(events),
+    );
+    if (id % SWEEP_EVERY !== 0) return;
+    await sql.run(
+      "DELETE FROM events WHERE id <= $1 OR id < " +
+        "(SELECT id FROM events WHERE at >= $2 ORDER BY id LIMIT 1)",
+      id - KEPT_ROWS,
+      this.#nowMs - KEPT_MS,
+    );
+  }
+}
+
+export async function journalPage(
+  { afterId, limit }: { afterId: number; limit: number },
+  sql: Sql,
+): Promise<JournalPage> {
+  const rows = await sql.all(
+    "SELECT id, at, body FROM events WHERE id > $1 ORDER BY id LIMIT $2",
+    afterId,
+    limit,
+  );
+  const oldest = await sql.get("SELECT min(id) AS id FROM events");
+  return {
+    oldestId: oldest!["id"] as number | null,
+    batches: rows.map((row) => ({
+      id: row["id"] as number,
+      atMs: row["at"] as number,
+      events: JSON.parse(row["body"] as string),
+    })),
+  };
+}

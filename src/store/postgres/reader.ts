@@ -1,0 +1,118 @@
+/**
+ * Reads: a few connections that are opened when they are wanted. One that was lost is replaced, and
+ * what was to be read is read again. Knows no table.
+ */
+import { StoreUnavailableError } from "../../job/errors.ts";
+import { type Row, Session, type Sql, type SqlValue } from "./connection.ts";
+import { asStoreError, isLost } from "./errors.ts";
+
+/** Reads at the same time. */
+const MOST_SESSIONS = 4;
+
+/** A connection that nobody has used for so long is closed. */
+const IDLE_MS = 30_000;
+
+const MOST_LOSSES = 2;
+
+export class Reader implements Sql {
+  readonly #url: string;
+  readonly #shown: string;
+  readonly #free: { session: Session; sinceMs: number }[] = [];
+  readonly #queue: (() => void)[] = [];
+  readonly #busy = new Set<Session>();
+  #open = 0;
+  #sweeper: ReturnType<typeof setInterval> | undefined;
+  #isClosed = false;
+
+  constructor(url: string, shown: string) {
+    this.#url = url;
+    this.#shown = shown;
+  }
+
+  all(text: string, ...values: SqlValue[]): Promise<Row[]> {
+    return this.#read((session) => session.all(text, ...values));
+  }
+
+  get(text: string, ...values: SqlValue[]): Promise<Row | undefined> {
+    return this.#read((session) => session.get(text, ...values));
+  }
+
+  run(text: string, ...values: SqlValue[]): Promise<number> {
+    return this.#read((session) => session.run(text, ...values));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#sweeper);
+    for (const session of this.#busy) session.cut();
+    await Promise.all(this.#free.splice(0).map(({ session }) => session.close()));
+  }
+
+  async #read<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    for (let losses = 0;;) {
+      const session = await this.#take();
+      try {
+        return await work(session);
+      } catch (error) {
+        if (isLost(error)) session.cut();
+        if (!isLost(error) || this.#isClosed || losses++ >= MOST_LOSSES) {
+          throw asStoreError(error, this.#shown);
+        }
+      } finally {
+        this.#giveBack(session);
+      }
+    }
+  }
+
+  async #take(): Promise<Session> {
+    while (true) {
+      if (this.#isClosed) {
+        throw new StoreUnavailableError(`the database ${this.#shown} is closed`);
+      }
+      const free = this.#free.pop();
+      if (free !== undefined) {
+        if (free.session.isLost) {
+          this.#open--;
+          continue;
+        }
+        this.#busy.add(free.session);
+        return free.session;
+      }
+      if (this.#open < MOST_SESSIONS) {
+        this.#open++;
+        try {
+          const session = await Session.open(this.#url);
+          this.#busy.add(session);
+          return session;
+        } catch (error) {
+          this.#open--;
+          this.#queue.shift()?.();
+          throw error;
+        }
+      }
+      await new Promise<void>((resolve) => this.#queue.push(resolve));
+    }
+  }
+
+  #giveBack(session: Session): void {
+    this.#busy.delete(session);
+    if (session.isLost) this.#open--;
+    else if (this.#isClosed) session.cut();
+    else {
+      this.#free.push({ session, sinceMs: performance.now() });
+      this.#sweeper ??= setInterval(this.#sweep, IDLE_MS);
+    }
+    this.#queue.shift()?.();
+  }
+
+  readonly #sweep = (): void => {
+    const beforeMs = performance.now() - IDLE_MS;
+    while (this.#free[0] !== undefined && this.#free[0].sinceMs < beforeMs) {
+      this.#open--;
+      void this.#free.shift()!.session.close();
+    }
+    if (this.#open > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  };
+}

@@ -1,0 +1,190 @@
+/**
+ * A PostgreSQL server of one's own for the tests of a file. Owns the server, its directory and its port;
+ * when this process ends, however it does, they go too.
+ *
+ * `QUEUECTL_TEST_POSTGRES=postgres://…` names a running server instead, in which schemas are made.
+ */
+import { join } from "node:path";
+import { openStore } from "../../src/store/open.ts";
+import type { JobStore } from "../../src/store/store.ts";
+
+export interface PostgresServer {
+  /** Of a database that may be written, without parameters. */
+  readonly url: string;
+  readonly port: number;
+  /** Null: it is not ours. */
+  readonly own: OwnServer | null;
+}
+
+interface OwnServer {
+  /** Ends the server as a crash does, or in order, and starts it again. */
+  restart(mode: "immediate" | "fast", pauseMs?: number): Promise<void>;
+}
+
+const USER = "postgres";
+
+/**
+ * Starts a server, or says loudly that it cannot; with `CI=true` that is an error. To be called outside
+ * of tests, since the server outlives them.
+ */
+export async function startPostgres(): Promise<PostgresServer | null> {
+  const given = Deno.env.get("QUEUECTL_TEST_POSTGRES");
+  if (given) return { url: given, port: Number(new URL(given).port || 5432), own: null };
+  const programs = await findPrograms();
+  if (programs !== null) return await start(programs);
+  const text = "no PostgreSQL server programs were found: the tests on PostgreSQL do NOT run. " +
+    "Install them (Debian: apt-get install postgresql), or name a server in QUEUECTL_TEST_POSTGRES";
+  if (Deno.env.get("CI") === "true") throw new Error(text);
+  console.error(`\n*** ${text} ***\n`);
+  return null;
+}
+
+/** The directory of `initdb` and `postgres`. */
+async function findPrograms(): Promise<string | null> {
+  const directories = (Deno.env.get("PATH") ?? "").split(":");
+  try {
+    const versions = [...Deno.readDirSync("/usr/lib/postgresql")].map(({ name }) => Number(name));
+    for (const version of versions.sort((one, other) => other - one)) {
+      directories.push(`/usr/lib/postgresql/${version}/bin`);
+    }
+  } catch { /* not Debian */ }
+  for (const directory of directories) {
+    try {
+      await Deno.stat(join(directory, "initdb"));
+      await Deno.stat(join(directory, "postgres"));
+      return directory;
+    } catch { /* look further */ }
+  }
+  return null;
+}
+
+/**
+ * The shell waits for the end of its standard input, which comes when this process ends, and takes the
+ * server and its directory along.
+ */
+const KEEPER = `
+"$1/initdb" -D "$2/data" -U ${USER} -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 || {
+  cat "$2/initdb.log" >&2; exit 1; }
+printf '%s\\n' "listen_addresses = '127.0.0.1'" 'max_connections = 200' 'fsync = off' \\
+  'shared_buffers = 64MB' >>"$2/data/postgresql.conf"
+while read -r mode; do
+  case $mode in
+    start)
+      "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -o "-p $3 -k $2" start >/dev/null 2>&1 &&
+        echo started || { cat "$2/log" >&2; echo failed; } ;;
+    *) "$1/pg_ctl" -D "$2/data" -m "$mode" -w stop >/dev/null 2>&1; echo stopped ;;
+  esac
+done
+"$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null 2>&1
+rm -rf "$2"
+`;
+
+async function start(programs: string): Promise<PostgresServer> {
+  const directory = await Deno.makeTempDir({ prefix: "queuectl-postgres-" });
+  const port = freePort();
+  // The server refuses to run as root.
+  const isRoot = Deno.uid() === 0;
+  if (isRoot) await run("chown", USER, directory);
+  const shell = ["sh", "-c", KEEPER, "keeper", programs, directory, String(port)];
+  const [command, ...args] = isRoot ? ["runuser", "-u", USER, "--", ...shell] : shell;
+  const keeper = new Deno.Command(command!, {
+    args,
+    cwd: directory,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  keeper.unref();
+  const input = keeper.stdin.getWriter();
+  const output = keeper.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const tell = async (word: string, expected: string) => {
+    await input.write(new TextEncoder().encode(`${word}\n`));
+    const { value } = await output.read();
+    if (value?.trim() !== expected) throw new Error(`PostgreSQL: ${word}: ${value ?? "ended"}`);
+  };
+  await tell("start", "started");
+  const url = `postgres://${USER}@127.0.0.1:${port}/postgres`;
+  const own: OwnServer = {
+    async restart(mode, pauseMs = 0) {
+      await tell(mode, "stopped");
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await tell("start", "started");
+    },
+  };
+  return { url, port, own };
+}
+
+async function run(command: string, ...args: string[]): Promise<void> {
+  const { success } = await new Deno.Command(command, { args }).output();
+  if (!success) throw new Error(`${command} ${args.join(" ")} failed`);
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+export interface TempSchema extends AsyncDisposable {
+  /** Names the schema. */
+  readonly url: string;
+}
+
+/** An empty schema that nobody else uses. */
+export async function tempSchema({ url }: PostgresServer): Promise<TempSchema> {
+  const name = `t_${crypto.randomUUID().replaceAll("-", "")}`;
+  await execute(url, `CREATE SCHEMA ${name}`);
+  const named = new URL(url);
+  named.searchParams.set("options", `-c search_path=${name}`);
+  return {
+    url: named.href.replaceAll("+", "%20"),
+    [Symbol.asyncDispose]: async () => void await execute(url, `DROP SCHEMA ${name} CASCADE`),
+  };
+}
+
+/** Runs statements on a connection of their own. */
+export async function execute(
+  url: string,
+  sql: string,
+): Promise<Record<string, unknown>[]> {
+  const { default: pg } = await import("pg");
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+export interface TempPostgresStore extends AsyncDisposable {
+  readonly store: JobStore;
+  readonly url: string;
+  /** Opens the same tables once more, as another process would. Disposed with the rest. */
+  openAgain(): Promise<JobStore>;
+}
+
+/** A new store in a schema of its own. */
+export async function tempPostgresStore(server: PostgresServer): Promise<TempPostgresStore> {
+  const schema = await tempSchema(server);
+  const opened: JobStore[] = [];
+  const openAgain = async () => {
+    const store = await openStore({
+      db: schema.url,
+      driver: "builtin",
+      clock: Date.now,
+      synchronous: () => "full",
+    });
+    opened.push(store);
+    return store;
+  };
+  const dispose = async () => {
+    for (const store of opened.reverse()) await store[Symbol.asyncDispose]();
+    await schema[Symbol.asyncDispose]();
+  };
+  try {
+    return { store: await openAgain(), url: schema.url, openAgain, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
