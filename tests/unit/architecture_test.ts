@@ -133,11 +133,13 @@ Deno.test("node:sqlite is imported by one file", async () => {
   assert.deepEqual(users.map(({ path }) => path), ["store/sqlite/connection.ts"]);
 });
 
-Deno.test("only store/open.ts imports a backend", async () => {
-  const users = (await sourceFiles()).filter(({ path, imports }) =>
-    !path.startsWith("store/sqlite/") && imports.some((one) => one.includes("sqlite/"))
-  );
-  assert.deepEqual(users.map(({ path }) => path), ["store/open.ts"]);
+Deno.test("only store/open.ts imports a backend, and none imports the other", async () => {
+  for (const backend of ["sqlite/", "postgres/"]) {
+    const users = (await sourceFiles()).filter(({ path, imports }) =>
+      !path.startsWith(`store/${backend}`) && imports.some((one) => one.includes(backend))
+    );
+    assert.deepEqual(users.map(({ path }) => path), ["store/open.ts"]);
+  }
 });
 
 Deno.test("only main.ts ends the process", async () => {

@@ -2,9 +2,9 @@
 import { HELD_MS, type Job, type JobOptions } from "../../job/job.ts";
 import { isAllowed, isFinished, isLeased } from "../../job/state.ts";
 import { FINISHED, fromStates, targetState } from "../guard.ts";
-import type { EndingJob } from "../sqlite/ends.ts";
-import { TRAITS } from "../sqlite/traits.ts";
-import type { CountedState } from "../sqlite/transaction_counts.ts";
+import type { EndingJob } from "../shared/endings.ts";
+import { TRAITS } from "../shared/traits.ts";
+import type { CountedState } from "../shared/counted.ts";
 import type { Change, JobEdit } from "../store.ts";
 import { onEnd } from "./ends.ts";
 import { removeJobs } from "./removal.ts";

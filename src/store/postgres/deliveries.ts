@@ -11,7 +11,7 @@ import type {
   DeliveryQuery,
   StoredDelivery,
 } from "../deliveries.ts";
-import { claimedFromRow, deliveryFromRow, SHOWN } from "../sqlite/deliveries.ts";
+import { claimedFromRow, deliveryFromRow, SHOWN } from "../shared/delivery_row.ts";
 import type { Sql, SqlValue } from "./connection.ts";
 import type { Transaction } from "./transaction.ts";
 

@@ -5,10 +5,10 @@
  */
 import { type AfterCondition, type AttemptError, HELD_MS } from "../../job/job.ts";
 import { fromStates, targetState } from "../guard.ts";
-import { type EndingJob, type EndState, meets, unmetError } from "../sqlite/ends.ts";
-import { errorToText } from "../sqlite/rows.ts";
-import { MATTERS_AT_END, TRAITS } from "../sqlite/traits.ts";
-import type { CountedState } from "../sqlite/transaction_counts.ts";
+import { type EndingJob, type EndState, meets, unmetError } from "../shared/endings.ts";
+import { errorToText } from "../shared/rows.ts";
+import { MATTERS_AT_END, TRAITS } from "../shared/traits.ts";
+import type { CountedState } from "../shared/counted.ts";
 import type { Row } from "./connection.ts";
 import { recordDelivery } from "./delivery_record.ts";
 import { renewedAge } from "./rows.ts";

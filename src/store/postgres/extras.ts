@@ -6,16 +6,16 @@
 import { cyclesIn } from "../../job/batch_relations.ts";
 import { type After, HELD_MS, type NewJob } from "../../job/job.ts";
 import { isAllowed, isFinished, type JobState } from "../../job/state.ts";
-import { type EndState, meets, unmetError } from "../sqlite/ends.ts";
-import type { Checked, SpecialJob } from "../sqlite/extras.ts";
-import { TRAITS } from "../sqlite/traits.ts";
-import type { Addition, LiveJob } from "../store.ts";
+import { type EndState, meets, unmetError } from "../shared/endings.ts";
+import type { Checked, SpecialJob } from "../shared/special_jobs.ts";
+import { TRAITS } from "../shared/traits.ts";
+import type { LiveJob } from "../store.ts";
 import type { Sql } from "./connection.ts";
 import { cancelWaiting } from "./ends.ts";
 import { attachInput } from "./files.ts";
 import type { Transaction } from "./transaction.ts";
 
-export { refusalOf, traitsOf } from "../sqlite/extras.ts";
+export { refusalOf, traitsOf } from "../shared/special_jobs.ts";
 export type { Checked, SpecialJob };
 
 /** The live job that has a unique key. */

@@ -2,7 +2,7 @@
  * Folds the rows that transactions have added to the kept sums into few. Sums stay what they are, so it
  * can be done at any time; one process at a time does it, and nobody waits for it.
  */
-import { BUCKET_MS } from "../sqlite/transaction_counts.ts";
+import { BUCKET_MS } from "../shared/counted.ts";
 import type { Transaction } from "./transaction.ts";
 import { LOCKS, type Place } from "./migrate.ts";
 

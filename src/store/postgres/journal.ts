@@ -8,7 +8,7 @@
 import type { NewJob } from "../../job/job.ts";
 import type { JobState } from "../../job/state.ts";
 import type { JobHappening, JournalEvent, JournalPage } from "../store.ts";
-import { errorFromText } from "../sqlite/rows.ts";
+import { errorFromText } from "../shared/rows.ts";
 import type { Sql } from "./connection.ts";
 import { LOCKS, type Place } from "./migrate.ts";
 

@@ -4,7 +4,7 @@
  * turns that it has given. Knows no limit.
  */
 import { LEASED, RUNNABLE } from "../guard.ts";
-import type { DueKey, KeyedLevel, Steps } from "../sqlite/keys.ts";
+import type { DueKey, KeyedLevel, Steps } from "../shared/due_keys.ts";
 import type { Sql } from "./connection.ts";
 
 /** Up to so many due jobs are asked for their keys, instead of looking through all keys. */

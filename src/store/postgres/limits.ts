@@ -3,7 +3,7 @@
  * which a queue with limits is claimed from, so that they hold over all processes.
  */
 import { noteStarts, type RateLimit } from "../../job/rate.ts";
-import { type CountedRules, NO_RULES } from "../sqlite/limits.ts";
+import { type CountedRules, NO_RULES } from "../shared/rules.ts";
 import type { QueueChange, QueueRules } from "../store.ts";
 import type { Row, Sql } from "./connection.ts";
 import type { Transaction } from "./transaction.ts";

@@ -2,8 +2,8 @@
 import { isFinished, STATES } from "../../job/state.ts";
 import { FINISHED, quoteStates } from "../guard.ts";
 import type { PruneProgress, PruneStep, StoreSize } from "../prune.ts";
-import type { RemovedJob } from "../sqlite/removal.ts";
-import { TRAITS } from "../sqlite/traits.ts";
+import type { RemovedJob } from "../shared/operations.ts";
+import { TRAITS } from "../shared/traits.ts";
 import type { Row, Sql } from "./connection.ts";
 import { removeJobs } from "./removal.ts";
 import type { Transaction } from "./transaction.ts";

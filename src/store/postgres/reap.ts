@@ -2,8 +2,8 @@
 import { decideReaped } from "../../job/outcome.ts";
 import { type JobEvent, TRANSITIONS } from "../../job/state.ts";
 import { fromStates, LEASED, targetState } from "../guard.ts";
-import { describeLapse } from "../sqlite/reap.ts";
-import type { CountedState } from "../sqlite/transaction_counts.ts";
+import { describeLapse } from "../shared/lapse.ts";
+import type { CountedState } from "../shared/counted.ts";
 import type { ReapedJob, ReapRequest } from "../store.ts";
 import type { Row } from "./connection.ts";
 import { onEnd } from "./ends.ts";

@@ -1,6 +1,6 @@
 /** Jobs that would wait because the clock was set back. */
 import { RUNNABLE } from "../guard.ts";
-import { BUCKET_MS } from "../sqlite/transaction_counts.ts";
+import { BUCKET_MS } from "../shared/counted.ts";
 import type { Sql } from "./connection.ts";
 
 export async function rebase(nowMs: number, sql: Sql): Promise<number> {

@@ -2,8 +2,8 @@
  * Deleting jobs with everything that is known of them. Owns the list of tables that speak of a job;
  * does not decide which jobs go. Files, which may be large, are only given up here.
  */
-import type { RemovedJob } from "../sqlite/removal.ts";
-import { TRAITS } from "../sqlite/traits.ts";
+import type { RemovedJob } from "../shared/operations.ts";
+import { TRAITS } from "../shared/traits.ts";
 import { releaseFiles } from "./files.ts";
 import type { Transaction } from "./transaction.ts";
 

@@ -1,5 +1,5 @@
 /** Requests that carry a key of their caller, so that they can be repeated: see the file of SQLite's. */
-import { areEqual, fromKept, KEPT_MS, type KeptJob, toKept } from "../sqlite/requests.ts";
+import { areEqual, fromKept, KEPT_MS, type KeptJob, toKept } from "../shared/kept_request.ts";
 import type { AddedJob, Addition, RequestKey } from "../store.ts";
 import type { Sql } from "./connection.ts";
 

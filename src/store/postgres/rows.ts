@@ -5,7 +5,7 @@ export {
   JOB_COLUMNS,
   jobFromRow,
   optionsFromText,
-} from "../sqlite/rows.ts";
+} from "../shared/rows.ts";
 
 /**
  * The options of a job that gets a fresh set of attempts, or its first, at the time of the parameter.

@@ -9,7 +9,7 @@ import type {
   ScheduleMove,
   ScheduleRequest,
 } from "../schedules.ts";
-import { scheduleFromRow } from "../sqlite/schedules.ts";
+import { scheduleFromRow } from "../shared/schedule_row.ts";
 import type { Adding } from "./add.ts";
 import type { Row, Sql } from "./connection.ts";
 import type { Transaction } from "./transaction.ts";

@@ -5,7 +5,7 @@
 import type { SearchTerm } from "../../job/search.ts";
 import { isFinished, type JobState } from "../../job/state.ts";
 import { FINISHED, quoteStates } from "../guard.ts";
-import type { SearchSlice } from "../sqlite/search.ts";
+import type { SearchSlice } from "../shared/operations.ts";
 import type { SearchQuery } from "../store.ts";
 import type { Sql, SqlValue } from "./connection.ts";
 import { JOB_COLUMNS, jobFromRow } from "./rows.ts";

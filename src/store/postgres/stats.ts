@@ -1,8 +1,8 @@
 /** Numbers about the queue, from what is kept; none of them costs a scan of the jobs. */
 import { STATES } from "../../job/state.ts";
 import { LEASED } from "../guard.ts";
-import { NO_RULES } from "../sqlite/limits.ts";
-import { BUCKET_MS, type Tally } from "../sqlite/transaction_counts.ts";
+import { NO_RULES } from "../shared/rules.ts";
+import { BUCKET_MS, type Tally } from "../shared/counted.ts";
 import type { HistoryQuery, HistoryStep, StateCounts, Stats, Throughput } from "../store.ts";
 import type { Sql } from "./connection.ts";
 import { queueLanes } from "./lanes.ts";

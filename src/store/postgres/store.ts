@@ -8,7 +8,7 @@ import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Job } from "../../job/job.ts";
 import { shownDatabase } from "../../lib/database_url.ts";
 import type { OpenOptions } from "../open.ts";
-import { describeChange } from "../sqlite/limits.ts";
+import { describeChange } from "../shared/rules.ts";
 import type { JobStore } from "../store.ts";
 import { Adding } from "./add.ts";
 import { alertNames, changeAlert } from "./alerts.ts";

@@ -5,7 +5,7 @@
  */
 import { RUNNABLE_STATES } from "../../job/state.ts";
 import { RUNNABLE } from "../guard.ts";
-import { BUCKET_MS, type CountedState, type Tally } from "../sqlite/transaction_counts.ts";
+import { BUCKET_MS, type CountedState, type Tally } from "../shared/counted.ts";
 import { type Row, type Session, type Sql, type SqlValue } from "./connection.ts";
 import { TryAgain } from "./errors.ts";
 import type { Journal } from "./journal.ts";

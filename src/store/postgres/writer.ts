@@ -11,7 +11,7 @@ import { setImmediate } from "node:timers";
 import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { pause } from "../../lib/pause.ts";
-import type { WriteOrder } from "../sqlite/writer.ts";
+import type { WriteOrder } from "../shared/operations.ts";
 import { Session } from "./connection.ts";
 import { asStoreError, isConflict, isLost } from "./errors.ts";
 import { fold } from "./fold.ts";

@@ -5,11 +5,13 @@ import { FINISHED, fromStates, targetState } from "../guard.ts";
 import type { Change, JobEdit } from "../store.ts";
 import { INLINE_PAYLOAD } from "./add.ts";
 import type { Connection } from "./connection.ts";
-import type { EndingJob, Ends } from "./ends.ts";
+import type { EndingJob } from "../shared/endings.ts";
+import type { Ends } from "./ends.ts";
 import type { Remove } from "./removal.ts";
-import { JOB_COLUMNS, jobFromRow, optionsFromText, RENEWED_AGE } from "./rows.ts";
-import { TRAITS } from "./traits.ts";
-import type { CountedState, Transaction } from "./transaction_counts.ts";
+import { JOB_COLUMNS, jobFromRow, optionsFromText, RENEWED_AGE } from "../shared/rows.ts";
+import { TRAITS } from "../shared/traits.ts";
+import type { CountedState } from "../shared/counted.ts";
+import type { Transaction } from "./transaction_counts.ts";
 
 export function prepareChange(
   connection: Connection,

@@ -14,13 +14,16 @@ import type { Claim, ClaimRequest } from "../store.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
 import { JobStream, merge, type Rows } from "./job_stream.ts";
-import { type DueKey, OF_KEY, prepareKeys } from "./keys.ts";
+import { type DueKey } from "../shared/due_keys.ts";
+import { OF_KEY, prepareKeys } from "./keys.ts";
 import { IN_LANE, type Lanes, type Level, rankOf } from "./lanes.ts";
-import { type CountedRules, prepareLimits } from "./limits.ts";
-import { type PackedJob, Packing } from "./packing.ts";
-import { optionsFromText } from "./rows.ts";
-import { TRAITS } from "./traits.ts";
-import type { CountedState, Transaction } from "./transaction_counts.ts";
+import { type CountedRules } from "../shared/rules.ts";
+import { prepareLimits } from "./limits.ts";
+import { type PackedJob, Packing } from "../shared/packing.ts";
+import { optionsFromText } from "../shared/rows.ts";
+import { TRAITS } from "../shared/traits.ts";
+import type { CountedState } from "../shared/counted.ts";
+import type { Transaction } from "./transaction_counts.ts";
 
 /** So many queues take turns; then come others, should workers still be free. */
 const QUEUES_AT_ONCE = 64;

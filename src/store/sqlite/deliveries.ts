@@ -2,29 +2,24 @@
  * Webhooks: written down when their job ends, taken by one process at a time, settled under the
  * token of that claim. Whoever comes late changes nothing.
  */
+import { claimedFromRow, deliveryFromRow, SHOWN } from "../shared/delivery_row.ts";
 import { type ToldState, WEBHOOK_EVENTS, webhookBody } from "../../job/webhook.ts";
 import { newId } from "../../lib/ids.ts";
 import type {
   ClaimedDelivery,
-  Delivery,
   DeliveryClaim,
   DeliveryLease,
   DeliveryOutcome,
   DeliveryPage,
   DeliveryQuery,
-  DeliveryState,
   StoredDelivery,
 } from "../deliveries.ts";
-import type { Connection, Row, SqlValue } from "./connection.ts";
-import { errorFromText, optionsFromText } from "./rows.ts";
+import type { Connection, SqlValue } from "./connection.ts";
+import { errorFromText, optionsFromText } from "../shared/rows.ts";
 import type { Transaction } from "./transaction_counts.ts";
 
 /** How many that are due are looked at to find some whose receiver is not busy. */
 const CANDIDATES = 500;
-
-export const SHOWN =
-  "number, id, job_id, event, url, state, attempts, next_at, last_status, last_error, " +
-  "last_attempt_at, created_at, finished_at";
 
 /** Writes down that the outcome of a job is to be told. */
 export type RecordDelivery = (
@@ -194,37 +189,5 @@ export function prepareDeliveries(connection: Connection) {
       endSecrets.run(untilMs);
       addSecret.run(fresh, nowMs);
     },
-  };
-}
-
-export function claimedFromRow(row: Readonly<Record<string, unknown>>): ClaimedDelivery {
-  return {
-    number: row["number"] as number,
-    token: row["token"] as number,
-    id: row["id"] as string,
-    jobId: row["job_id"] as string,
-    url: row["url"] as string,
-    origin: row["origin"] as string,
-    body: row["body"] as string,
-    attempts: row["attempts"] as number,
-  };
-}
-
-export function deliveryFromRow(row: Readonly<Record<string, unknown>>): Delivery {
-  const error = row["last_error"] as string | null;
-  return {
-    number: row["number"] as number,
-    id: row["id"] as string,
-    jobId: row["job_id"] as string,
-    event: row["event"] as string,
-    url: row["url"] as string,
-    state: row["state"] as DeliveryState,
-    attempts: row["attempts"] as number,
-    nextAtMs: row["next_at"] as number | null,
-    lastStatus: row["last_status"] as number | null,
-    lastError: error === null ? null : JSON.parse(error),
-    lastAttemptAtMs: row["last_attempt_at"] as number | null,
-    createdAtMs: row["created_at"] as number,
-    finishedAtMs: row["finished_at"] as number | null,
   };
 }

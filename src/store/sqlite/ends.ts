@@ -6,22 +6,15 @@
  * Invariant: what one end brings about, however far it goes, is done in steps, of which a transaction
  * takes a bounded number. The rest is kept in `endings` and goes on in the next transaction.
  */
+import { type EndingJob, type EndState, meets, unmetError } from "../shared/endings.ts";
 import { type AfterCondition, type AttemptError, HELD_MS } from "../../job/job.ts";
 import { fromStates, targetState } from "../guard.ts";
 import type { Connection, Row } from "./connection.ts";
 import { prepareDeliveryRecord } from "./deliveries.ts";
-import { errorToText, RENEWED_AGE } from "./rows.ts";
-import { MATTERS_AT_END, TRAITS } from "./traits.ts";
-import type { CountedState, Transaction } from "./transaction_counts.ts";
-
-/** A job that ends. */
-export interface EndingJob {
-  readonly seq: number;
-  readonly traits: number;
-}
-
-/** The states that jobs end in. */
-export type EndState = "completed" | "dead" | "cancelled";
+import { errorToText, RENEWED_AGE } from "../shared/rows.ts";
+import { MATTERS_AT_END, TRAITS } from "../shared/traits.ts";
+import type { CountedState } from "../shared/counted.ts";
+import type { Transaction } from "./transaction_counts.ts";
 
 export interface Ends {
   /** The job has just entered the state. */
@@ -32,11 +25,6 @@ export interface Ends {
   cancelWaiting(seq: number, error: AttemptError, nowMs: number, transaction: Transaction): void;
   /** Goes on where former transactions have stopped. */
   resume(transaction: Transaction): void;
-}
-
-/** Whether a job that ended so is what another one waits for. */
-export function meets(condition: AfterCondition, state: EndState): boolean {
-  return condition === "any" || (condition === "success") === (state === "completed");
 }
 
 /** A job that has ended, of which not all dependents may know yet. */
@@ -179,10 +167,4 @@ export function prepareEnds(connection: Connection): Ends {
       if (rows.length === PAGE) transaction.continueLater();
     },
   };
-}
-
-/** Why a job is cancelled that waited for another one. */
-export function unmetError(id: string, state: EndState | "missing"): AttemptError {
-  const found = state === "missing" ? "there is no such job" : `it is ${state}`;
-  return { code: "dependency", message: `the job ${id}, which this one waits for: ${found}` };
 }

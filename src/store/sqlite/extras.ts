@@ -2,26 +2,17 @@
  * Inserting what few jobs have: options, keys, unique keys, files, jobs to wait for. All of a call is
  * checked before anything of it is written.
  */
+import { type Checked, type SpecialJob, traitsOf } from "../shared/special_jobs.ts";
 import { cyclesIn } from "../../job/batch_relations.ts";
-import { type After, HELD_MS, type JobExtras, type NewJob, type Payload } from "../../job/job.ts";
+import { type After, HELD_MS, type NewJob, type Payload } from "../../job/job.ts";
 import { isAllowed, isFinished, type JobState } from "../../job/state.ts";
-import type { Addition, LiveJob } from "../store.ts";
+import type { LiveJob } from "../store.ts";
 import type { Connection, SqlValue } from "./connection.ts";
-import { type Ends, type EndState, meets, unmetError } from "./ends.ts";
+import { type EndState, meets, unmetError } from "../shared/endings.ts";
+import { type Ends } from "./ends.ts";
 import type { Files } from "./files.ts";
-import { TRAITS } from "./traits.ts";
+import { TRAITS } from "../shared/traits.ts";
 import type { Transaction } from "./transaction_counts.ts";
-
-export type SpecialJob = NewJob & { readonly extras: JobExtras };
-
-export interface Checked {
-  /** Ids that are to be waited for and do not exist. */
-  readonly missing: readonly string[];
-  /** By position: live jobs whose unique keys are wanted by jobs that may not have them. */
-  readonly taken: ReadonlyMap<number, LiveJob>;
-  /** By position: live jobs with the same unique key, which stand for the ones not inserted. */
-  readonly existing: ReadonlyMap<number, LiveJob>;
-}
 
 export function prepareExtras(
   connection: Connection,
@@ -173,17 +164,4 @@ export function prepareExtras(
   }
 
   return { check, insert: insertJob, linkAll, breakCycles };
-}
-
-/** Why nothing of the call may be inserted; null: nothing speaks against it. */
-export function refusalOf({ missing, taken }: Checked): Omit<Addition, "duplicates"> | null {
-  return missing.length + taken.size === 0 ? null : { missing, taken: [...taken.values()] };
-}
-
-export function traitsOf({ unique, after, options, fileId, schedule }: JobExtras): number {
-  return (unique === null ? 0 : TRAITS.UNIQUE) |
-    (after === null ? 0 : TRAITS.WAITS) |
-    (options?.callbackUrl === undefined ? 0 : TRAITS.CALLBACK) |
-    (fileId === null ? 0 : TRAITS.FILES) |
-    (schedule === null ? 0 : TRAITS.SCHEDULED);
 }

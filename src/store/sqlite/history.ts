@@ -1,7 +1,7 @@
 /** What has happened in steps of time, from the kept numbers; costs no look at the jobs. */
 import type { HistoryQuery, HistoryStep } from "../store.ts";
 import type { Connection } from "./connection.ts";
-import { BUCKET_MS, type Tally } from "./transaction_counts.ts";
+import { BUCKET_MS, type Tally } from "../shared/counted.ts";
 
 export function prepareHistory(connection: Connection) {
   // By the primary key: 5 rows for each 10 seconds, at most a day of them.

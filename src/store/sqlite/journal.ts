@@ -10,7 +10,7 @@ import type { NewJob } from "../../job/job.ts";
 import type { JobState } from "../../job/state.ts";
 import type { JobHappening, JournalEvent, JournalPage } from "../store.ts";
 import type { Connection } from "./connection.ts";
-import { errorFromText } from "./rows.ts";
+import { errorFromText } from "../shared/rows.ts";
 
 /** How long, and how many rows, the journal goes back. */
 const KEPT_MS = 10 * 60_000;

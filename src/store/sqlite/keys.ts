@@ -3,29 +3,10 @@
  * jumping through the index jobs_keyed from one to the next, so that a million jobs of one key cost no
  * more than one job of it. Knows no limit.
  */
+import type { DueKey, KeyedLevel, Steps } from "../shared/due_keys.ts";
 import { LEASED, RUNNABLE } from "../guard.ts";
 import type { Connection } from "./connection.ts";
 import { IN_LANE, rankOf } from "./lanes.ts";
-
-/** A key, with the kinds of its due jobs. Null: the jobs that have no key, together. */
-export interface DueKey {
-  readonly key: string | null;
-  readonly kinds: readonly string[];
-}
-
-/** Where to look for due jobs. */
-export interface KeyedLevel {
-  readonly queue: string;
-  readonly priority: number;
-  /** The kinds that are wanted of jobs with a key. */
-  readonly kinds: readonly string[];
-  readonly nowMs: number;
-}
-
-/** Steps from key to key that a claim may still take. */
-export interface Steps {
-  left: number;
-}
 
 /** Up to so many due jobs are asked for their keys, instead of looking through all keys. */
 const FEW = 64;

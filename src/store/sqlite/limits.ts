@@ -4,23 +4,10 @@
  *
  * Invariant: a queue of which nothing is said has no row, so that claims read an empty table.
  */
-import { formatRate } from "../../job/limits.ts";
-import { noteStarts, type RateLimit, type Starts } from "../../job/rate.ts";
+import { type CountedRules, NO_RULES } from "../shared/rules.ts";
+import { noteStarts, type RateLimit } from "../../job/rate.ts";
 import type { QueueChange, QueueRules } from "../store.ts";
 import type { Connection, Row } from "./connection.ts";
-
-/** The rules of a queue, with what its rate limit has counted. */
-export interface CountedRules extends QueueRules {
-  readonly starts: Starts;
-}
-
-export const NO_RULES: CountedRules = {
-  pausedAtMs: null,
-  maxRunning: null,
-  rate: null,
-  keyMaxRunning: null,
-  starts: [],
-};
 
 const NONE: ReadonlyMap<string, CountedRules> = new Map();
 
@@ -82,18 +69,6 @@ export function prepareLimits(connection: Connection) {
 }
 
 export type Limits = ReturnType<typeof prepareLimits>;
-
-/** What the audit log tells of a change. */
-export function describeChange(
-  { isPaused, maxRunning, rate, keyMaxRunning }: QueueChange,
-): { action: "queue.pause" | "queue.resume" | "queue.set"; detail?: string } {
-  if (isPaused !== undefined) return { action: isPaused ? "queue.pause" : "queue.resume" };
-  const told: string[] = [];
-  if (maxRunning !== undefined) told.push(`max_running=${maxRunning ?? "none"}`);
-  if (rate !== undefined) told.push(`rate=${rate === null ? "none" : formatRate(rate)}`);
-  if (keyMaxRunning !== undefined) told.push(`key_max_running=${keyMaxRunning ?? "none"}`);
-  return { action: "queue.set", detail: told.join(" ") };
-}
 
 function rulesFromRow(row: Row): CountedRules {
   const limit = row["rate_limit"] as number | null;

@@ -7,7 +7,7 @@ import { FINISHED, quoteStates } from "../guard.ts";
 import type { PruneProgress, PruneStep, StoreSize } from "../prune.ts";
 import type { Connection } from "./connection.ts";
 import type { Remove } from "./removal.ts";
-import { TRAITS } from "./traits.ts";
+import { TRAITS } from "../shared/traits.ts";
 import type { Transaction } from "./transaction_counts.ts";
 
 interface Candidate {

@@ -4,7 +4,7 @@ import { isFinished, isLeased, type JobState } from "../../job/state.ts";
 import { FINISHED, LEASED, RUNNABLE } from "../guard.ts";
 import type { Dependency, JobPage, ListQuery, OutputQuery, StoredChunk } from "../store.ts";
 import type { Connection, Row, SqlValue } from "./connection.ts";
-import { errorFromText, JOB_COLUMNS, jobFromRow } from "./rows.ts";
+import { errorFromText, JOB_COLUMNS, jobFromRow } from "../shared/rows.ts";
 
 /** So many of the newest jobs are looked at one by one before an index is asked. */
 const RECENT_JOBS = 2_000;

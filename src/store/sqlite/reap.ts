@@ -1,13 +1,14 @@
 /** Taking back leases that nobody honours any more. */
-import type { AttemptError } from "../../job/job.ts";
+import { describeLapse } from "../shared/lapse.ts";
 import { decideReaped } from "../../job/outcome.ts";
 import { type JobEvent, TRANSITIONS } from "../../job/state.ts";
 import { fromStates, LEASED, targetState } from "../guard.ts";
 import type { ReapedJob, ReapRequest } from "../store.ts";
 import type { Connection, Statement } from "./connection.ts";
 import type { Ends } from "./ends.ts";
-import { errorToText, optionsFromText } from "./rows.ts";
-import type { CountedState, Transaction } from "./transaction_counts.ts";
+import { errorToText, optionsFromText } from "../shared/rows.ts";
+import type { CountedState } from "../shared/counted.ts";
+import type { Transaction } from "./transaction_counts.ts";
 
 export function prepareReap(
   connection: Connection,
@@ -100,15 +101,4 @@ export function prepareReap(
       return { id: row["id"] as string, queue, worker: worker as string | null, state, attempts };
     });
   };
-}
-
-/** What is said of an attempt whose lease was taken back. */
-export function describeLapse(
-  worker: string | null,
-  holder: string,
-  { deadHolders }: ReapRequest,
-): AttemptError {
-  return deadHolders.includes(holder)
-    ? { code: "lapse", message: `the process of worker ${worker} ended while the job ran` }
-    : { code: "lapse", message: `worker ${worker} gave no sign of life until its lease ran out` };
 }

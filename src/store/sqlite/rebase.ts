@@ -1,7 +1,7 @@
 /** Jobs that would wait because the clock was set back. */
 import { RUNNABLE } from "../guard.ts";
 import type { Connection } from "./connection.ts";
-import { BUCKET_MS } from "./transaction_counts.ts";
+import { BUCKET_MS } from "../shared/counted.ts";
 
 export function prepareRebase(connection: Connection) {
   // The primary key answers it: has anything happened at a time that is still to come?

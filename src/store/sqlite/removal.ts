@@ -5,18 +5,11 @@
  * Invariant: what it does for one job is small. Files, which may be large, are only given up here;
  * `files.ts` sweeps their bytes piece by piece.
  */
+import type { RemovedJob } from "../shared/operations.ts";
 import type { Connection } from "./connection.ts";
 import type { Files } from "./files.ts";
-import { TRAITS } from "./traits.ts";
-import type { CountedState, Transaction } from "./transaction_counts.ts";
-
-export interface RemovedJob {
-  readonly seq: number;
-  readonly queue: string;
-  readonly state: CountedState;
-  /** See `traits.ts`; 0 for plain jobs. */
-  readonly traits: number;
-}
+import { TRAITS } from "../shared/traits.ts";
+import type { Transaction } from "./transaction_counts.ts";
 
 export type Remove = (job: RemovedJob, transaction: Transaction) => void;
 

@@ -4,18 +4,12 @@
  *
  * Invariant: a request that added nothing leaves nothing here, so that it can be tried again.
  */
-import type { JobState } from "../../job/state.ts";
+import { areEqual, fromKept, KEPT_MS, type KeptJob, toKept } from "../shared/kept_request.ts";
 import type { AddedJob, Addition, RequestKey } from "../store.ts";
 import type { Connection } from "./connection.ts";
 
-/** How long an answer is kept. */
-export const KEPT_MS = 24 * 3_600_000;
-
 /** Answers that are dropped at once. */
 const SWEEP = 500;
-
-/** A job as it is kept: the id alone of a new one that waits. */
-export type KeptJob = string | [id: string, state: JobState, isNew: 0 | 1];
 
 export function prepareRequests(connection: Connection) {
   const find = connection.prepare(
@@ -52,17 +46,3 @@ export function prepareRequests(connection: Connection) {
 }
 
 export type Requests = ReturnType<typeof prepareRequests>;
-
-export function toKept({ id, state, isNew }: AddedJob): KeptJob {
-  return isNew && state === "pending" ? id : [id, state, isNew ? 1 : 0];
-}
-
-export function fromKept(kept: KeptJob): AddedJob {
-  if (typeof kept === "string") return { id: kept, state: "pending", isNew: true };
-  const [id, state, isNew] = kept;
-  return { id, state, isNew: isNew === 1 };
-}
-
-export function areEqual(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, index) => byte === other[index]);
-}

@@ -1,11 +1,6 @@
 /** The `schedules` table: what is in it, and running a schedule's time exactly once. */
-import {
-  type CatchUp,
-  type Overlap,
-  type Schedule,
-  SCHEDULE_LIMITS,
-  type Timing,
-} from "../../job/schedule.ts";
+import { scheduleFromRow } from "../shared/schedule_row.ts";
+import { type Schedule, SCHEDULE_LIMITS } from "../../job/schedule.ts";
 import { isFinished, type JobState } from "../../job/state.ts";
 import type {
   DueSchedules,
@@ -16,7 +11,7 @@ import type {
   ScheduleRequest,
 } from "../schedules.ts";
 import type { Add } from "./add.ts";
-import type { Connection, Row } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { Transaction } from "./transaction_counts.ts";
 
 /** So many are due in one answer; those that follow are due at once again. */
@@ -171,29 +166,4 @@ export function prepareSchedules(connection: Connection, { add }: { add: Add["ad
       return schedule;
     },
   };
-}
-
-export function scheduleFromRow(row: Readonly<Record<string, unknown>>): Schedule {
-  return {
-    id: row["id"] as number,
-    name: row["name"] as string,
-    timing: timingFromRow(row),
-    catchUp: row["catch_up"] as CatchUp,
-    overlap: row["overlap"] as Overlap,
-    job: row["job"] as string,
-    pausedAtMs: row["paused_at"] as number | null,
-    nextAtMs: row["next_at"] as number | null,
-    decidedAtMs: row["decided_at"] as number,
-    lastAtMs: row["last_at"] as number | null,
-    lastJobId: row["last_job"] as string | null,
-    runs: row["runs"] as number,
-    overlaps: row["overlaps"] as number,
-    createdAtMs: row["created_at"] as number,
-  };
-}
-
-function timingFromRow(row: Readonly<Record<string, unknown>>): Timing {
-  const everyMs = row["every_ms"] as number | null;
-  if (everyMs !== null) return { type: "every", everyMs };
-  return { type: "cron", cron: row["cron"] as string, tz: row["time_zone"] as string };
 }

@@ -3,12 +3,13 @@
  * jobs are looked at newest first, a bounded number at a time, so that others get their turn between.
  * Where all terms name one finished state, its index is walked instead of the whole table.
  */
+import type { SearchSlice } from "../shared/operations.ts";
 import type { SearchTerm } from "../../job/search.ts";
 import { isFinished, type JobState } from "../../job/state.ts";
 import { FINISHED, quoteStates } from "../guard.ts";
-import type { JobPage, SearchQuery } from "../store.ts";
+import type { SearchQuery } from "../store.ts";
 import type { Connection, SqlValue } from "./connection.ts";
-import { JOB_COLUMNS, jobFromRow } from "./rows.ts";
+import { JOB_COLUMNS, jobFromRow } from "../shared/rows.ts";
 
 /** So many jobs are looked at before others get their turn: some 5 ms. */
 const SLICE = 2_000;
@@ -16,13 +17,6 @@ const SLICE = 2_000;
 interface Condition {
   readonly sql: string;
   readonly parameters: readonly SqlValue[];
-}
-
-/** One slice of a search. */
-export interface SearchSlice {
-  readonly page: JobPage;
-  /** Where the next slice begins; null: this was the last. */
-  readonly nextSeq: number | null;
 }
 
 export function prepareSearch(connection: Connection) {

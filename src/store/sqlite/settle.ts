@@ -2,20 +2,22 @@
  * Writes for attempts: begin, renew, output and their end. Each is conditional on the lease: same
  * holder, same token, still leased. Whoever comes late changes nothing.
  */
+import { HAPPENING_OF, hasAttempt, TALLY_OF } from "../shared/attempt_ends.ts";
 import type { Lease, OutputChunk } from "../../job/job.ts";
 import type { Outcome } from "../../job/outcome.ts";
 import type { JobEvent } from "../../job/state.ts";
 import { TRANSITIONS } from "../../job/state.ts";
 import { fromStates, targetState } from "../guard.ts";
-import type { EndedAttempt, JobHappening, Settled } from "../store.ts";
+import type { EndedAttempt, Settled } from "../store.ts";
 import type { Add } from "./add.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
 import type { Ends } from "./ends.ts";
 import type { Files } from "./files.ts";
-import { errorToText } from "./rows.ts";
-import { TRAITS } from "./traits.ts";
-import type { CountedState, Tally, Transaction } from "./transaction_counts.ts";
+import { errorToText } from "../shared/rows.ts";
+import { TRAITS } from "../shared/traits.ts";
+import type { CountedState } from "../shared/counted.ts";
+import type { Transaction } from "./transaction_counts.ts";
 
 /** The leases that are written for; each job is then found by its integer key. */
 const ended = (rows: string) => `WITH ended (seq, token, result) AS (VALUES ${rows})`;
@@ -23,21 +25,6 @@ const ended = (rows: string) => `WITH ended (seq, token, result) AS (VALUES ${ro
 /** The fencing: nothing below writes without it. */
 const HOLDS_LEASE = "jobs.seq = ended.seq AND +jobs.lease_token = ended.token " +
   "AND +jobs.lease_holder = ?";
-
-export const TALLY_OF: Partial<Record<JobEvent, readonly Tally[]>> = {
-  complete: ["completed"],
-  fail: ["failedAttempts"],
-  bury: ["failedAttempts", "dead"],
-  abort: ["cancelled"],
-};
-
-export const HAPPENING_OF: Partial<Record<JobEvent, JobHappening>> = {
-  fail: "job.failed",
-  bury: "job.dead",
-  abort: "job.cancelled",
-  release: "job.released",
-  snooze: "job.snoozed",
-};
 
 export function prepareSettle(
   connection: Connection,
@@ -254,11 +241,6 @@ export function prepareSettle(
 
     insertAttempt,
   };
-}
-
-/** Whether the attempt has a record of its own: it ended, but not in success. */
-export function hasAttempt(outcome: Outcome): outcome is Extract<Outcome, { exit?: unknown }> {
-  return outcome.event === "fail" || outcome.event === "bury" || outcome.event === "abort";
 }
 
 /** Current leases: the token by the job's number. */

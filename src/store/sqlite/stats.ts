@@ -4,8 +4,9 @@ import { LEASED } from "../guard.ts";
 import type { StateCounts, Stats, Throughput } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import type { Lanes } from "./lanes.ts";
-import { type Limits, NO_RULES } from "./limits.ts";
-import { BUCKET_MS, type Tally } from "./transaction_counts.ts";
+import { NO_RULES } from "../shared/rules.ts";
+import { type Limits } from "./limits.ts";
+import { BUCKET_MS, type Tally } from "../shared/counted.ts";
 
 export function prepareStats(connection: Connection, lanes: Lanes, limits: Limits) {
   const counts = connection.prepare(

@@ -3,19 +3,11 @@
  * a transaction runs and written once before it commits, so that a commit of a thousand jobs
  * changes a handful of rows.
  */
-import { type JobState, RUNNABLE_STATES } from "../../job/state.ts";
+import { BUCKET_MS, type CountedState, type Tally } from "../shared/counted.ts";
+import { RUNNABLE_STATES } from "../../job/state.ts";
 import { RUNNABLE } from "../guard.ts";
-import type { Throughput } from "../store.ts";
 import type { Connection, Statement } from "./connection.ts";
 import type { Journal } from "./journal.ts";
-
-/** A state as it is counted: those under a lease together, because they change too often. */
-export type CountedState = Exclude<JobState, "started" | "processing"> | "leased";
-
-export type Tally = keyof Throughput;
-
-/** The width of a bucket of the throughput. */
-export const BUCKET_MS = 10_000;
 
 /** Buckets older than this are dropped. */
 const KEEP_BUCKETS_MS = 24 * 3_600_000;

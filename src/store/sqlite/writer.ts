@@ -6,6 +6,7 @@
  * Invariant: an operation's promise resolves only after the commit that holds it, and rejects only
  * if nothing of it was written.
  */
+import type { WriteOrder } from "../shared/operations.ts";
 import { setImmediate } from "node:timers";
 import { StoreUnavailableError } from "../../job/errors.ts";
 import { asStoreError, type Connection, isBusy, resultCode, type Statement } from "./connection.ts";
@@ -17,14 +18,6 @@ interface Operation {
   readonly work: (transaction: Transaction) => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
-}
-
-/** When a write is to be done. */
-export interface WriteOrder {
-  /** After the others of its commit, to see what they have written. */
-  readonly isLast?: boolean;
-  /** With the next commit that somebody else wants, or a little later. */
-  readonly isLazy?: boolean;
 }
 
 /** At most so many operations share a commit, so that one turn stays short. */

@@ -1,0 +1,38 @@
+/** From rows of `deliveries` to what the seam speaks of. */
+import type { ClaimedDelivery, Delivery, DeliveryState } from "../deliveries.ts";
+
+export const SHOWN =
+  "number, id, job_id, event, url, state, attempts, next_at, last_status, last_error, " +
+  "last_attempt_at, created_at, finished_at";
+
+export function claimedFromRow(row: Readonly<Record<string, unknown>>): ClaimedDelivery {
+  return {
+    number: row["number"] as number,
+    token: row["token"] as number,
+    id: row["id"] as string,
+    jobId: row["job_id"] as string,
+    url: row["url"] as string,
+    origin: row["origin"] as string,
+    body: row["body"] as string,
+    attempts: row["attempts"] as number,
+  };
+}
+
+export function deliveryFromRow(row: Readonly<Record<string, unknown>>): Delivery {
+  const error = row["last_error"] as string | null;
+  return {
+    number: row["number"] as number,
+    id: row["id"] as string,
+    jobId: row["job_id"] as string,
+    event: row["event"] as string,
+    url: row["url"] as string,
+    state: row["state"] as DeliveryState,
+    attempts: row["attempts"] as number,
+    nextAtMs: row["next_at"] as number | null,
+    lastStatus: row["last_status"] as number | null,
+    lastError: error === null ? null : JSON.parse(error),
+    lastAttemptAtMs: row["last_attempt_at"] as number | null,
+    createdAtMs: row["created_at"] as number,
+    finishedAtMs: row["finished_at"] as number | null,
+  };
+}

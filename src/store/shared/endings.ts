@@ -1,0 +1,22 @@
+/** What the end of a job is to those who wait for it. */
+import type { AfterCondition, AttemptError } from "../../job/job.ts";
+
+/** A job that ends. */
+export interface EndingJob {
+  readonly seq: number;
+  readonly traits: number;
+}
+
+/** The states that jobs end in. */
+export type EndState = "completed" | "dead" | "cancelled";
+
+/** Whether a job that ended so is what another one waits for. */
+export function meets(condition: AfterCondition, state: EndState): boolean {
+  return condition === "any" || (condition === "success") === (state === "completed");
+}
+
+/** Why a job is cancelled that waited for another one. */
+export function unmetError(id: string, state: EndState | "missing"): AttemptError {
+  const found = state === "missing" ? "there is no such job" : `it is ${state}`;
+  return { code: "dependency", message: `the job ${id}, which this one waits for: ${found}` };
+}
