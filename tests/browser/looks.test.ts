@@ -30,6 +30,7 @@ const PAGES = [
   "/ui/audit",
   "/ui/new",
   "/ui/help",
+  "/docs",
 ];
 
 /** Pages that are laid out in another way on a phone. */
