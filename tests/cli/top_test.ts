@@ -21,7 +21,7 @@ Deno.test({
     await queuectl(["add", "echo from the job; sleep 0.2; false", "--id", "one"], temp);
     await queuectl(["config", "set", "max-retries", "0"], temp);
     await queuectl(["add", "echo more; exit 7", "--id", "two"], temp);
-    await using top = new Terminal(["top"], temp);
+    await using top = new Terminal(["top"], { ...temp, rows: 40 });
     await top.shows(/> two +pending +default/);
     assert.equal(top.screen.isAlternate, true);
     assert.equal(top.screen.isCursorHidden, true);
@@ -110,7 +110,7 @@ Deno.test({
     const evil = "printf '\x1b[2J\x1b]0;gotcha\x07\x1b[31mred'; echo 日本語";
     await queuectl(["add", evil, "--id", "evil"], temp);
     await using _worker = await spawnQueuectl(["worker", "-n", "1"], temp);
-    await using top = new Terminal(["top"], { ...temp, env: { NO_COLOR: "1" } });
+    await using top = new Terminal(["top"], { ...temp, rows: 40, env: { NO_COLOR: "1" } });
     await top.shows(/> evil +completed/);
     await top.press("\r");
     // The helper's screen refuses sequences that queuectl does not use.

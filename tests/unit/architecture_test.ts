@@ -142,6 +142,14 @@ Deno.test("only store/open.ts imports a backend, and none imports the other", as
   }
 });
 
+Deno.test("what describes the API is loaded only when somebody asks for it", async () => {
+  const describes = (path: string) => path.startsWith("http/openapi/");
+  const users = (await sourceFiles()).filter(({ path, text }) =>
+    !describes(path) && /^(import|export)[^;]*["'][^"']*openapi\/\w+\.ts["']/m.test(text)
+  );
+  assert.deepEqual(users.map(({ path }) => path), []);
+});
+
 Deno.test("only main.ts ends the process", async () => {
   const users = (await sourceFiles())
     .filter(({ text }) => /\b(Deno|process)\.exit\b/.test(withoutComments(text)));

@@ -59,8 +59,8 @@ export interface Content {
 /** How much is shown of each stream. */
 const OUTPUT_CHARACTERS = 64 * 1024;
 
-/** How long a search may go on before what was found is shown. */
-const SEARCH_MS = 1_500;
+/** How long a search may go on before what was found is shown; it is rare that one takes long. */
+const SEARCH_MS = 30_000;
 
 /** Jobs whose work is remembered. */
 const REMEMBERED = 2_000;
@@ -73,8 +73,11 @@ export class ContentReader {
     this.#queue = queue;
   }
 
-  /** Everything that the screen shows now. */
-  async read(state: TopState, height: number): Promise<Content> {
+  /** Everything that the screen shows now; a long search ends early when nobody waits for it. */
+  async read(
+    state: TopState,
+    { height, isWanted }: { height: number; isWanted: () => boolean },
+  ): Promise<Content> {
     const queue = this.#queue;
     const [stats, workers, history] = await Promise.all([
       queue.stats(),
@@ -82,23 +85,30 @@ export class ContentReader {
       queue.history(STEPS, STEP_MS),
     ]);
     const overview = { stats, workers, history, nowMs: queue.clock() };
-    const listed = await this.#list(state, overview, height);
+    const listed = await this.#list(state, overview, { height, isWanted });
     if (state.view.type !== "job") return { overview, listed };
     return { overview, listed, page: await this.#page(state.view.id) };
   }
 
-  #list(state: TopState, { stats, workers }: Overview, height: number): Promise<Listed> {
+  #list(
+    state: TopState,
+    { stats, workers }: Overview,
+    look: { height: number; isWanted: () => boolean },
+  ): Promise<Listed> {
     switch (state.tab) {
       case "queues":
         return Promise.resolve({ type: "queues", queues: stats.queues });
       case "workers":
         return this.#listWorkers(workers);
       default:
-        return this.#listJobs(state, height);
+        return this.#listJobs(state, look);
     }
   }
 
-  async #listJobs(state: TopState, height: number): Promise<Listed> {
+  async #listJobs(
+    state: TopState,
+    { height, isWanted }: { height: number; isWanted: () => boolean },
+  ): Promise<Listed> {
     const { tab, search, limit } = state;
     const query = {
       ...(search === "" ? {} : { search }),
@@ -114,7 +124,7 @@ export class ContentReader {
       jobs.push(...page.jobs);
       beforeSeq = page.nextSeq ?? undefined;
       hasMore = page.nextSeq !== null;
-      if (performance.now() > untilMs) break;
+      if (performance.now() > untilMs || !isWanted()) break;
     }
     const ids = jobs.map(({ id }) => id);
     const first = firstShown(selectedIndex(state, ids), ids.length, height);

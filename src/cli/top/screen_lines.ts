@@ -94,7 +94,13 @@ function headLines({ state, content, size }: Scene): Line[] {
     return tab === state.tab ? [[`[${text}]`, "bold"]] : [[` ${text} `, "dim"]];
   });
   const isSearched = state.search !== "" && (state.tab === "jobs" || state.tab === "dlq");
-  const bar: Line = [...tabs, ...(isSearched ? [["  /", "dim"] as const, state.search] : [])];
+  const listed = content?.listed;
+  const isCut = listed?.type === "jobs" && listed.hasMore && state.view.type === "list";
+  const bar: Line = [
+    ...tabs,
+    ...(isCut ? [[`  the newest ${listed.jobs.length}`, "dim"] as const] : []),
+    ...(isSearched ? [["  /", "dim"] as const, state.search] : []),
+  ];
   if (size.rows < ROWS_FOR_SUMMARY) return [bar];
   if (content === null) return [[], [], [], bar];
   const { overview } = content;
@@ -260,8 +266,8 @@ const HINTS = {
   help: "esc back",
 } as const;
 
-function footLine({ state, content, notice }: Scene): Line {
-  const { prompt, view, tab } = state;
+function footLine({ state, notice }: Scene): Line {
+  const { prompt, view } = state;
   if (prompt?.type === "search") {
     const { text, problem } = prompt;
     return problem === null ? [`/${text}█`] : [`/${text}█  `, [problem, "red"]];
@@ -271,11 +277,7 @@ function footLine({ state, content, notice }: Scene): Line {
     return [[`${type === "cancel" ? "Cancel" : "Requeue"} the job ${id}? [y/N] `, "bold"]];
   }
   if (notice !== null) return [[notice.text, notice.isError ? "red" : "green"]];
-  const listed = content?.listed;
-  const isCut = listed?.type === "jobs" && listed.hasMore && view.type === "list" &&
-    (tab === "dlq" || tab === "jobs");
-  const shown = isCut ? [`${listed.jobs.length} shown, more exist  `] : [];
-  return [...shown, [HINTS[view.type], "dim"]];
+  return [[HINTS[view.type], "dim"]];
 }
 
 /** At least so many lines, and no more. */

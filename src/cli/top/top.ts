@@ -74,7 +74,11 @@ export async function watchTop({ io, out }: Invocation, queue: Queue): Promise<v
     for await (const _events of live.looks()) {
       const asked = state;
       try {
-        const found = await reader.read(asked, heightOf(scene().size));
+        const found = await reader.read(asked, {
+          height: heightOf(scene().size),
+          isWanted: () =>
+            state.tab === asked.tab && state.search === asked.search && !ending.signal.aborted,
+        });
         // Meanwhile another tab may have been opened, whose look comes next.
         content = keepFor(state, asked, found);
       } catch (error) {

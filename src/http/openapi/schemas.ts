@@ -43,7 +43,8 @@ export function ref(name: string): JsonSchema {
 const statusWord: JsonSchema = {
   type: "string",
   enum: [...new Set(Object.values(HTTP_STATUS_OF))],
-  description: "In short: pending also while it runs is processing; done and failed are final.",
+  description:
+    "In a word: pending also after a failure with retries left; done, failed, cancelled: the end.",
 };
 const state: JsonSchema = { type: "string", enum: STATES };
 const counts: JsonSchema = object(Object.fromEntries(STATES.map((one) => [one, whole])));
