@@ -281,6 +281,9 @@ Deno.test("c and r ask first, and only y means yes", () => {
   const { state } = after([{ text: "r" }]);
   assert.match(textOf(scene({ state })), /^Requeue the job a\? \[y\/N\]/m);
   assert.deepEqual(after([{ text: "c" }, { text: "y" }], { content: content([]) }).deeds, []);
+  const long = { content: content([job({ id: "x".repeat(64) })]) };
+  const asked = after([{ text: "r" }], long).state;
+  assert.match(textOf(scene({ ...long, state: asked })), /^Requeue the job x+…\? \[y\/N\]$/m);
 });
 
 Deno.test("Enter opens a job, the job of a worker, the jobs of a queue", () => {

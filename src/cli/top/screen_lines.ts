@@ -266,15 +266,20 @@ const HINTS = {
   help: "esc back",
 } as const;
 
-function footLine({ state, notice }: Scene): Line {
+function footLine({ state, notice, size: { columns } }: Scene): Line {
   const { prompt, view } = state;
   if (prompt?.type === "search") {
     const { text, problem } = prompt;
-    return problem === null ? [`/${text}█`] : [`/${text}█  `, [problem, "red"]];
+    // The end of a long text, where somebody types.
+    if (problem === null) return [`/${[...text].slice(-(columns - 2)).join("")}█`];
+    return [`/${text}█  `, [problem, "red"]];
   }
   if (prompt?.type === "confirm") {
-    const { type, id } = prompt.deed;
-    return [[`${type === "cancel" ? "Cancel" : "Requeue"} the job ${id}? [y/N] `, "bold"]];
+    const verb = prompt.deed.type === "cancel" ? "Cancel" : "Requeue";
+    const room = Math.max(8, columns - `${verb} the job ? [y/N] `.length);
+    const { id } = prompt.deed;
+    const shown = id.length > room ? fit(id, room) : id;
+    return [[`${verb} the job ${shown}? [y/N]`, "bold"]];
   }
   if (notice !== null) return [[notice.text, notice.isError ? "red" : "green"]];
   return [[HINTS[view.type], "dim"]];
