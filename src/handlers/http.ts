@@ -21,7 +21,8 @@ import type { Handler, HandlerContext } from "./handler.ts";
 import { type HttpPayload, parseHttpPayload } from "./http_payload.ts";
 
 export const http: Handler = {
-  parsePayload(payload) {
+  parsePayload(payload, { input }) {
+    if (input != null) return { problem: "an http job sends its body; expected no file" };
     const parsed = parseHttpPayload(payload);
     if ("problems" in parsed) return parsed;
     return { payload: JSON.stringify(parsed.request) };

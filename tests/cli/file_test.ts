@@ -52,6 +52,11 @@ const MISTAKES: [args: string[], code: number, message: RegExp][] = [
     2,
     /either a text to count or a file/,
   ],
+  [
+    ["--kind", "http", "--input", "bad.txt", "--payload", '{"url":"https://example.com/"}'],
+    2,
+    /payload: an http job sends its body; expected no file/,
+  ],
   [["--kind", "count"], 2, /payload: missing/],
   [["--kind", "nothing", "--input", "bad.txt"], 2, /kind: expected one of/],
   [["--kind", "count", "--payload", "{"], 2, /--payload/],
