@@ -25,6 +25,6 @@ export async function openStore(options: OpenOptions): Promise<JobStore> {
     const { openPostgresStore } = await import("./postgres/store.ts");
     return await openPostgresStore(options);
   }
-  const { openSqliteStore } = await import("./sqlite/store.ts");
+  const { openSqliteStore } = await import("./sqlite/open.ts");
   return await openSqliteStore(options);
 }

@@ -64,14 +64,14 @@ export const REMOVALS: readonly Removal[] = [
   },
   {
     protection: "commits are synced: full, not normal",
-    file: "src/store/sqlite/store.ts",
+    file: "src/store/sqlite/open.ts",
     edits: [["synchronous = ${options.synchronous(stored)}", "synchronous = NORMAL"]],
     caughtBy: { experiment: "power" },
     isCheap: true,
   },
   {
     protection: "commits are synced: full, not off",
-    file: "src/store/sqlite/store.ts",
+    file: "src/store/sqlite/open.ts",
     edits: [["synchronous = ${options.synchronous(stored)}", "synchronous = OFF"]],
     caughtBy: { experiment: "power" },
   },

@@ -6,7 +6,6 @@ import { setImmediate } from "node:timers";
 import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Job } from "../../job/job.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { OpenOptions } from "../open.ts";
 import type { JobStore } from "../store.ts";
 import { prepareAdd } from "./add.ts";
 import { prepareAlerts } from "./alerts.ts";
@@ -14,7 +13,7 @@ import { prepareAudit } from "./audit.ts";
 import { prepareChange } from "./change.ts";
 import { prepareClaim } from "./claim.ts";
 import { prepareConfig } from "./config.ts";
-import { asStoreError, type Connection, openConnection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { prepareDeliveries } from "./deliveries.ts";
 import { prepareEnds } from "./ends.ts";
 import { DiskRoom } from "./disk_room.ts";
@@ -26,7 +25,6 @@ import { prepareLanes } from "./lanes.ts";
 import { describeChange } from "../shared/rules.ts";
 import { prepareLimits } from "./limits.ts";
 import { prepareMetrics } from "./metrics.ts";
-import { checkVersion, migrate } from "./migrate.ts";
 import { prepareKinds } from "./kinds.ts";
 import { prepareProgress } from "./progress.ts";
 import { preparePrune } from "./prune.ts";
@@ -45,17 +43,8 @@ import { ChangeWatch } from "./watch.ts";
 import { prepareWorkers } from "./workers.ts";
 import { Writer } from "./writer.ts";
 
-/** SQLite's own wait for a lock blocks the thread, so it is short; the writer waits on timers. */
-const BUSY_TIMEOUT_MS = 30;
-
-/** While opening nothing else goes on, and the first openers of a file lock each other out. */
-const OPENING_TIMEOUT_MS = 10_000;
-
 /** How long a search looks before it comes back with what it has. */
 const SEARCH_PATIENCE_MS = 2_000;
-
-/** Pages of 4 KiB in the WAL before they are copied into the database: 16 MiB. */
-const CHECKPOINT_PAGES = 4_000;
 
 /**
  * What a probe writes: as much as a job takes. A few bytes would still find room on a full disk, in
@@ -66,52 +55,8 @@ const PROBE_BYTES = 64 * 1024;
 /** How long the end of a store goes on telling jobs of the end of others. */
 const CLOSING_MS = 500;
 
-export async function openSqliteStore(options: OpenOptions): Promise<JobStore> {
-  const { db: path } = options;
-  createFile(path);
-  let connection: Connection | undefined;
-  try {
-    connection = await openConnection(path, options.driver);
-    connection.exec(`PRAGMA busy_timeout = ${OPENING_TIMEOUT_MS}`);
-    checkVersion(connection, path); // before anything is changed: the file may be another program's
-    // Only a new file takes this; it lets the file shrink when history is deleted.
-    connection.exec("PRAGMA auto_vacuum = INCREMENTAL");
-    connection.prepare("PRAGMA journal_mode = WAL").get();
-    connection.exec("PRAGMA synchronous = FULL");
-    migrate(connection, path);
-    connection.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    connection.exec("PRAGMA journal_size_limit = 67108864");
-    connection.exec("PRAGMA cache_size = -16384");
-    connection.exec("PRAGMA temp_store = MEMORY");
-    const stored = prepareConfig(connection).all();
-    connection.exec(`PRAGMA synchronous = ${options.synchronous(stored)}`);
-    connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    return assemble(connection, path, options.clock);
-  } catch (error) {
-    connection?.close();
-    throw asStoreError(error, path);
-  }
-}
-
-/** Creates the file for its owner alone, and says what is wrong better than SQLite does. */
-function createFile(path: string): void {
-  try {
-    Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 }).close();
-  } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "its directory does not exist"
-      : error instanceof Deno.errors.PermissionDenied
-      ? "permission denied"
-      : error instanceof Error && /Is a directory/i.test(error.message)
-      ? "it is a directory"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new StoreUnavailableError(`cannot use the database ${path}: ${reason}`, { cause: error });
-  }
-}
-
-function assemble(connection: Connection, path: string, clock: Clock): JobStore {
+/** The store on an open, migrated database, which it closes at its own end. */
+export function assemble(connection: Connection, path: string, clock: Clock): JobStore {
   const file = new FileGuard(path);
   const journal = new Journal(connection, clock);
   const reader = new Reader(connection, path, file);
