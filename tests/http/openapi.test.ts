@@ -5,6 +5,10 @@ import { OPERATIONS } from "../../src/http/openapi/operations.ts";
 import { ROUTES } from "../../src/http/routes.ts";
 import { assertDescribed } from "../helpers/described.ts";
 import { httpBench } from "../helpers/http.ts";
+import { pageBench } from "../helpers/pages.ts";
+
+// deno-lint-ignore no-explicit-any -- the document has many shapes
+type Json = any;
 
 Deno.test("the document is valid OpenAPI 3.1, and its references lead somewhere", async () => {
   await using bench = await httpBench();
@@ -56,6 +60,28 @@ Deno.test("it asks for a token where tokens are on, and tells nothing of this se
   const { status, text } = await bench.call("/openapi.json", { headers });
   assert.equal(status, 200);
   assert.doesNotMatch(text, /secret\/queue|a-token-of/);
+});
+
+Deno.test("/docs shows every operation and every shape, to those who may read", async () => {
+  const token = "a-token-of-the-tests";
+  await using bench = await pageBench({ token });
+  assert.match((await bench.look("/docs")).text, /Sign in/);
+  const bearer = { authorization: `Bearer ${token}` };
+  const { status, text, headers } = await bench.look("/docs", bearer);
+  assert.equal(status, 200);
+  assert.match(headers.get("content-security-policy")!, /default-src 'none'/);
+  const { body } = await bench.call("/openapi.json", { headers: bearer });
+  for (const [path, methods] of Object.entries(body.paths)) {
+    for (const [method, { operationId }] of Object.entries(methods as Record<string, Json>)) {
+      assert.ok(text.includes(`id="${operationId}"`), operationId);
+      assert.ok(text.includes(`<strong>${method.toUpperCase()}</strong> ${path}`), path);
+    }
+  }
+  for (const name of Object.keys(body.components.schemas)) {
+    assert.ok(text.includes(`id="schema-${name}"`), name);
+  }
+  const anchors = [...text.matchAll(/href="#(schema-\w+)"/g)].map(([, anchor]) => anchor!);
+  for (const anchor of new Set(anchors)) assert.ok(text.includes(`id="${anchor}"`), anchor);
 });
 
 Deno.test("an answer that is not as described is noticed", () => {

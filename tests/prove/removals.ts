@@ -544,4 +544,24 @@ export const REMOVALS: readonly Removal[] = [
     },
     isCheap: true,
   },
+  {
+    protection: "control characters of a job end before the terminal of top",
+    file: "src/cli/top/line.ts",
+    edits: [["sanitize(text).replace(", "text.replace("]],
+    caughtBy: { test: "tests/unit/top_test.ts", named: "control characters of a job" },
+    isCheap: true,
+  },
+  {
+    protection: "top gives the terminal back, whatever ends it",
+    file: "src/cli/top/screen.ts",
+    edits: [["this.#io.stdout.write(LEAVE);", ""]],
+    caughtBy: { test: "tests/cli/top_test.ts", named: "gives the terminal back when it fails" },
+  },
+  {
+    protection: "top does to a job only what was answered with y",
+    file: "src/cli/top/state.ts",
+    edits: [['key.text.toLowerCase() === "y"', "true"]],
+    caughtBy: { test: "tests/unit/top_test.ts", named: "only y means yes" },
+    isCheap: true,
+  },
 ];
