@@ -20,6 +20,8 @@ import type { AttemptTraces } from "./attempt_traces.ts";
 import type { AbortReason, AttemptReport } from "../worker/protocol.ts";
 import { endOfAborted } from "../worker/run_attempt.ts";
 import type { AttemptFiles } from "./attempt_files.ts";
+import { DueTimer } from "./due_timer.ts";
+import { Outage } from "./outage.ts";
 import type { JobInHand, Slot } from "./slot.ts";
 
 export interface DispatcherOptions {
@@ -47,9 +49,6 @@ export interface DispatcherOptions {
 /** Payload bytes that go to a worker at once. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Timers are cut to this, so that a change of the clock is noticed. */
-const LONGEST_TIMER_MS = 1_000;
-
 /**
  * When trivial jobs arrive one by one faster than this, they are claimed some at a time: claiming
  * and handing over costs many times what running one does. A job after a pause is not held up.
@@ -74,12 +73,11 @@ export class Dispatcher {
   #isHeldBack = false;
   #isClaiming = false;
   #isStopped = false;
-  #nextDueAtMs: number | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer: DueTimer;
   /** By `performance.now()`: until then no claim, because the last one found only a few. */
   #restUntilMs = 0;
   #restTimer: ReturnType<typeof setTimeout> | undefined;
-  #isStoreDown = false;
+  readonly #outage: Outage;
   /** Ended attempts that the store has not taken yet. */
   readonly #unsettled = new Set<Ended>();
   readonly #settling = new Set<Promise<void>>();
@@ -88,6 +86,13 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#timer = new DueTimer(options.clock, {
+      onDue: () => this.wake(),
+      onEarly: () => {
+        if (this.#mayBeDue) this.tryClaim();
+      },
+    });
+    this.#outage = new Outage(options.events);
   }
 
   /** Something may have become due: a job was added, a worker became free, time has passed. */
@@ -99,7 +104,7 @@ export class Dispatcher {
   /** Stops claiming. What runs goes on. */
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     clearTimeout(this.#restTimer);
   }
 
@@ -139,17 +144,17 @@ export class Dispatcher {
           chunkBytes: CHUNK_BYTES,
         };
       });
-      this.#storeAnswered();
+      this.#outage.end();
       this.#isHeldBack = claim.isHeldBack;
       if (claim.isMoreDue) this.#mayBeDue = true;
       else if (this.#isTrivial(claim)) this.#restUntilMs = performance.now() + TRIVIAL_REST_MS;
       for (const { worker, jobs } of claim.slots) this.#give(worker, jobs);
-      this.#expectDue(claim.nextDueAtMs);
+      this.#timer.expect(claim.nextDueAtMs);
     } catch (error) {
-      this.#storeFailed(error);
+      this.#outage.begin(error);
       // Later, not at once: a store that refuses without delay would be asked without end.
       this.#mayBeDue = false;
-      this.#expectDue(this.#options.clock() + RETRY_MS);
+      this.#timer.expect(this.#options.clock() + RETRY_MS);
     } finally {
       this.#isClaiming = false;
     }
@@ -301,7 +306,7 @@ export class Dispatcher {
     while (true) {
       try {
         const settled = await store.settle(batch, holder, clock());
-        this.#storeAnswered();
+        this.#outage.end();
         if (isLate && this.#isHeldBack) this.#mayBeDue = true;
         for (const [index, one] of batch.entries()) {
           this.#unsettled.delete(one);
@@ -313,7 +318,7 @@ export class Dispatcher {
         if (isLate) this.tryClaim();
         return;
       } catch (error) {
-        this.#storeFailed(error);
+        this.#outage.begin(error);
         isLate = true;
         await pause(RETRY_MS);
       }
@@ -322,7 +327,7 @@ export class Dispatcher {
 
   #announce({ job, worker, outcome, durationMs }: Ended): void {
     const { events } = this.#options;
-    if ("dueAtMs" in outcome) this.#expectDue(outcome.dueAtMs);
+    if ("dueAtMs" in outcome) this.#timer.expect(outcome.dueAtMs);
     if (outcome.event === "release") this.#mayBeDue = true;
     if (outcome.event === "complete") {
       for (const { id, queue, kind } of outcome.followUps ?? []) {
@@ -357,44 +362,6 @@ export class Dispatcher {
   /** Resolves when every outcome so far has been taken or refused. */
   async settled(): Promise<void> {
     while (this.#settling.size > 0) await Promise.all(this.#settling);
-  }
-
-  #expectDue(atMs: number | null): void {
-    if (atMs === null) return;
-    this.#nextDueAtMs = Math.min(this.#nextDueAtMs ?? atMs, atMs);
-    this.#setTimer(this.#nextDueAtMs - this.#options.clock());
-  }
-
-  #setTimer(delayMs: number): void {
-    clearTimeout(this.#timer);
-    if (this.#isStopped) return;
-    const cutMs = Math.max(0, Math.min(delayMs, LONGEST_TIMER_MS));
-    this.#timer = setTimeout(() => this.#onTimer(), cutMs);
-  }
-
-  #onTimer(): void {
-    const nowMs = this.#options.clock();
-    if (this.#nextDueAtMs !== null && this.#nextDueAtMs > nowMs) {
-      this.#setTimer(this.#nextDueAtMs - nowMs);
-      if (this.#mayBeDue) this.tryClaim();
-      return;
-    }
-    this.#nextDueAtMs = null;
-    this.wake();
-  }
-
-  #storeFailed(error: unknown): void {
-    // Anything else is a broken invariant, and must not be hidden by trying again.
-    if (!(error instanceof StoreUnavailableError)) throw error;
-    if (this.#isStoreDown) return;
-    this.#isStoreDown = true;
-    this.#options.events.emit({ type: "store.unavailable", message: error.message });
-  }
-
-  #storeAnswered(): void {
-    if (!this.#isStoreDown) return;
-    this.#isStoreDown = false;
-    this.#options.events.emit({ type: "store.available" });
   }
 }
 
