@@ -5,21 +5,16 @@
  * Invariant: a method that returns has done its work durably; one that throws has done nothing.
  */
 import {
-  ConflictError,
   InvalidInputError,
   JobNotFoundError,
   type Problem,
-  QueueFullError,
-  ReusedKeyError,
   StoreUnavailableError,
 } from "../job/errors.ts";
 import {
-  type Attempt,
   BUILT_IN_KINDS,
   HELD_MS,
   type Job,
   type NewJob,
-  type OutputChunk,
   type OutputStream,
   type Payload,
   type StagedFile,
@@ -32,17 +27,14 @@ import { pause } from "../lib/pause.ts";
 import type { Tracing } from "../lib/tracing.ts";
 import {
   type AddedJob,
-  type Addition,
   type AuditEntry,
   type AuditQuery,
-  type Change,
   type Dependency,
   type HistoryStep,
   type JobEdit,
   type JobPage,
   type JobStore,
   type ListQuery,
-  type LiveJob,
   type NewFile,
   type RequestKey,
   type Signature,
@@ -53,9 +45,13 @@ import {
   whatBecame,
   type WorkerStatus,
 } from "../store/store.ts";
+import { attemptsOf, type AttemptView } from "./attempts.ts";
 import { EventBus } from "./events.ts";
 import { Metrics } from "./metrics.ts";
 import { FileWriter, giveUpFile, readFile, sweepFiles } from "./file_writer.ts";
+import { assertAdded, changedJob } from "./refusals.ts";
+
+export { type AttemptView, joinOutput } from "./attempts.ts";
 
 export interface QueueOptions {
   readonly store: JobStore;
@@ -86,22 +82,6 @@ export interface QueueOptions {
 export interface Added extends AddedJob {
   /** The request was answered before, and this is what became of the job then. */
   readonly isReplay: boolean;
-}
-
-/** An attempt that ended without success, or the one that stands on the job itself. */
-export interface AttemptView {
-  readonly attempt: number;
-  readonly token: number;
-  readonly worker: string | null;
-  readonly outcome: "running" | "succeeded" | "failed" | "cancelled";
-  readonly startedAtMs: number | null;
-  readonly finishedAtMs: number | null;
-  readonly error: Attempt["error"] | null;
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-  /** Printed altogether; more than what is kept when the output limit cut it. */
-  readonly stdoutBytes: number | null;
-  readonly stderrBytes: number | null;
 }
 
 /** How long `cancel` waits for a running job to stop before it answers. */
@@ -258,7 +238,7 @@ export class Queue {
     // At once, not afterwards: a worker that is free claims the job in the commit that adds it.
     this.events.emit({ type: "work.expected" });
     const addition = await adding;
-    this.#assertAdded(addition, jobs, isBatch);
+    assertAdded(addition, jobs, { isBatch, mostWaiting: this.mostWaiting });
     const isReplay = addition.replay !== undefined;
     return whatBecame(jobs, addition).map((added, index) => {
       const { queue, kind } = jobs[index]!;
@@ -324,20 +304,8 @@ export class Queue {
   }
 
   /** Every attempt so far, oldest first, the running or successful one last. */
-  async attempts(job: Job): Promise<AttemptView[]> {
-    const ended: AttemptView[] = await this.store.attempts(job.seq);
-    const isRunning = isLeased(job.state);
-    if (!isRunning && job.state !== "completed") return ended;
-    return [...ended, {
-      attempt: job.attempts + 1,
-      token: job.token,
-      worker: job.worker,
-      outcome: isRunning ? "running" : "succeeded",
-      startedAtMs: job.startedAtMs,
-      finishedAtMs: isRunning ? null : job.finishedAtMs,
-      error: null,
-      ...exitOf(job),
-    }];
+  attempts(job: Job): Promise<AttemptView[]> {
+    return attemptsOf(job, this.store);
   }
 
   /**
@@ -370,7 +338,7 @@ export class Queue {
    */
   async cancel(id: string, by?: string): Promise<Job> {
     const change = await this.store.cancel(id, this.clock(), this.sign(by));
-    if (change.result !== "requested") return changed(change, id, "cancel");
+    if (change.result !== "requested") return changedJob(change, id, "cancel");
     this.events.emit({ type: "cancel.requested", jobId: id });
     const deadlineMs = performance.now() + CANCEL_WAIT_MS;
     let { job } = change;
@@ -389,14 +357,14 @@ export class Queue {
   async requeue(id: string, by?: string, edit?: JobEdit): Promise<Job> {
     const changing = this.store.requeue(id, this.clock(), this.sign(by), edit);
     this.events.emit({ type: "work.expected" });
-    const job = changed(await changing, id, "requeue");
+    const job = changedJob(await changing, id, "requeue");
     this.events.emit({ type: "job.added", jobId: id, queue: job.queue, kind: job.kind });
     return job;
   }
 
   /** Deletes a job that no worker holds. Throws as {@link Queue.cancel} does. */
   async remove(id: string, by?: string): Promise<Job> {
-    const job = changed(await this.store.remove(id, this.clock(), this.sign(by)), id, "delete");
+    const job = changedJob(await this.store.remove(id, this.clock(), this.sign(by)), id, "delete");
     if (job.hasFiles) await this.#sweepFiles();
     return job;
   }
@@ -443,22 +411,6 @@ export class Queue {
     return this.#options.maxDepth ?? null;
   }
 
-  #assertAdded(addition: Addition, jobs: readonly NewJob[], isBatch: boolean): void {
-    const { duplicates, missing = [], taken = [], waiting, isRequestDifferent } = addition;
-    if (isRequestDifferent) throw new ReusedKeyError();
-    if (missing.length > 0) throw unknownIds(missing, jobs, isBatch);
-    if (duplicates.length > 0) throw duplicateIds(duplicates);
-    if (taken.length > 0) throw takenKeys(taken);
-    if (waiting === undefined) return;
-    const found = jobs.length === 1
-      ? `${waiting} wait`
-      : `${waiting} wait, and ${jobs.length} were to be added`;
-    throw new QueueFullError(
-      `the queue is full: expected at most ${this.#options.maxDepth} waiting jobs ` +
-        `(max-queue-depth), but ${found}; try again later`,
-    );
-  }
-
   /** What cannot be deleted now is deleted later. */
   async #sweepFiles(): Promise<void> {
     try {
@@ -488,90 +440,6 @@ export class Queue {
     const { kind } = input as { kind?: unknown };
     return typeof kind === "string" && !this.#kinds.has(kind);
   }
-}
-
-/** Joins the chunks of one stream. */
-export function joinOutput(chunks: readonly OutputChunk[], stream?: OutputStream): Uint8Array {
-  const parts = chunks.filter((chunk) => stream === undefined || chunk.stream === stream);
-  const joined = new Uint8Array(parts.reduce((sum, { bytes }) => sum + bytes.length, 0));
-  let offset = 0;
-  for (const { bytes } of parts) {
-    joined.set(bytes, offset);
-    offset += bytes.length;
-  }
-  return joined;
-}
-
-/** How the command ended that stands on the job itself. */
-function exitOf(
-  job: Job,
-): Pick<AttemptView, "exitCode" | "signal" | "stdoutBytes" | "stderrBytes"> {
-  if (job.state !== "completed" || job.kind !== "command" || job.result === null) {
-    return { exitCode: null, signal: null, stdoutBytes: null, stderrBytes: null };
-  }
-  const result = JSON.parse(job.result);
-  return {
-    exitCode: result.exit_code,
-    signal: null,
-    stdoutBytes: result.stdout_bytes,
-    stderrBytes: result.stderr_bytes,
-  };
-}
-
-function changed(change: Change, id: string, verb: string): Job {
-  switch (change.result) {
-    case "missing":
-      throw new JobNotFoundError(id);
-    case "refused": {
-      if (change.isKeyTaken) {
-        throw new ConflictError(
-          `cannot ${verb} job ${id}: another live job has its unique key ` +
-            JSON.stringify(change.job.options?.uniqueKey),
-        );
-      }
-      const allowed = { cancel: "waits or runs", requeue: "is dead or cancelled" }[verb] ??
-        "is not running";
-      throw new ConflictError(
-        `cannot ${verb} job ${id}: it is ${change.job.state}; expected one that ${allowed}`,
-      );
-    }
-    default:
-      return change.job;
-  }
-}
-
-/** Every place where a job that does not exist is named. */
-function unknownIds(
-  ids: readonly string[],
-  jobs: readonly NewJob[],
-  isBatch: boolean,
-): InvalidInputError {
-  const unknown = new Set(ids);
-  const problems: Problem[] = [];
-  for (const [index, { extras }] of jobs.entries()) {
-    for (const id of extras?.after?.ids ?? []) {
-      if (!unknown.has(id)) continue;
-      const detail = `after: there is no job with the id ${JSON.stringify(id)} to wait for`;
-      problems.push({ detail, pointer: isBatch ? `/${index}/after` : "/after" });
-    }
-  }
-  return new InvalidInputError(problems);
-}
-
-function duplicateIds(ids: readonly string[]): ConflictError {
-  const shown = ids.slice(0, 10).map((id) => JSON.stringify(id)).join(", ");
-  const rest = ids.length > 10 ? ` and ${ids.length - 10} more` : "";
-  const noun = ids.length === 1 ? "a job with the id" : "jobs with the ids";
-  const verb = ids.length === 1 ? "exists" : "exist";
-  return new ConflictError(`${noun} ${shown}${rest} ${verb} already`);
-}
-
-function takenKeys(taken: readonly LiveJob[]): ConflictError {
-  const shown = taken.slice(0, 10).map(({ id, state, key }) =>
-    `${JSON.stringify(key)} by the job ${id}, which is ${state}`
-  ).join("; ");
-  const rest = taken.length > 10 ? ` and ${taken.length - 10} more` : "";
-  return new ConflictError(`the unique key is taken: ${shown}${rest}`);
 }
 
 const STEP = 1_000;
