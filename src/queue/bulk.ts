@@ -3,6 +3,7 @@
  * at: a dry run says how many there are. Steps are small, so that others are not held up.
  */
 import type { RateLimit } from "../job/rate.ts";
+import { pause } from "../lib/pause.ts";
 import { isAllowed, isLeased, type JobState } from "../job/state.ts";
 import { parseSearch } from "../job/search.ts";
 import type { Change } from "../store/store.ts";
@@ -56,6 +57,7 @@ export async function changeMany(queue: Queue, request: BulkRequest): Promise<Bu
       changed += changes.filter(({ result }) => result === "changed" || result === "requested")
         .length;
       tell(queue, request.action, changes);
+      await pause(0); // others first
     }
   }
   const { jobs, hasMore } = found;
@@ -83,6 +85,7 @@ async function searched(queue: Queue, text: string): Promise<Found> {
     if (page.nextSeq === null) return { jobs, hasMore: false };
     if (jobs.length >= MOST_BULK_JOBS) return { jobs, hasMore: true };
     beforeSeq = page.nextSeq;
+    await pause(0); // others first
   }
 }
 

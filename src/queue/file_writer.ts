@@ -6,6 +6,7 @@
 import { StoreUnavailableError } from "../job/errors.ts";
 import type { StagedFile } from "../job/job.ts";
 import type { Clock } from "../lib/clock.ts";
+import { pause } from "../lib/pause.ts";
 import { Utf8Scanner } from "../lib/utf8.ts";
 import { FILE_PIECE_BYTES, type JobStore, type NewFile } from "../store/store.ts";
 
@@ -106,7 +107,7 @@ export async function giveUpFile(store: JobStore, file: number, nowMs: number): 
 
 /** Deletes what nobody has, in steps that do not hold up others. */
 export async function sweepFiles(store: JobStore, nowMs: number): Promise<void> {
-  while (await store.sweepFiles(nowMs - ABANDONED_MS)) { /* the next step */ }
+  while (await store.sweepFiles(nowMs - ABANDONED_MS)) await pause(0);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** One change to many jobs: `POST /jobs/bulk`, and looking for them: `GET /jobs?q=`. */
 import assert from "node:assert/strict";
 import { assertProblem, type HttpBench, httpBench } from "../helpers/http.ts";
+import { newJobs } from "../helpers/jobs.ts";
 import { EXIT_ERROR } from "../store/conformance/harness.ts";
 
 async function withDead(bench: HttpBench, count: number): Promise<string[]> {
@@ -104,3 +105,25 @@ for (const input of REFUSED) {
     assert.equal((await bench.call(`/jobs/${id}`)).body.state, "pending");
   });
 }
+
+Deno.test("while many jobs are looked through and changed, others are answered", async () => {
+  await using bench = await httpBench();
+  for (let step = 0; step < 10; step++) await bench.store.add(newJobs(2_000), Date.now());
+  const calls = [{ dry_run: true }, {}].map((more) => () =>
+    bench.post("/jobs/bulk", { action: "cancel", q: "", ...more })
+  );
+  for (const call of [...calls, () => bench.call("/jobs?q=nowhere")]) {
+    let isOver = false;
+    const long = call().then(({ status }) => {
+      isOver = true;
+      assert.equal(status, 200);
+    });
+    let answered = 0;
+    while (!isOver && answered < 3) {
+      assert.equal((await bench.call("/healthz")).status, 200);
+      if (!isOver) answered++;
+    }
+    await long;
+    assert.ok(answered > 0, "somebody was answered meanwhile");
+  }
+});

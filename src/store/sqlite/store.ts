@@ -2,7 +2,7 @@
  * The store on SQLite: one connection per process, which one thread owns. Writes gather into
  * shared commits; reads are immediate. Only puts the operations together; each has its own file.
  */
-import { setImmediate } from "node:timers";
+import { pause } from "../../lib/pause.ts";
 import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Job } from "../../job/job.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -177,7 +177,7 @@ export function assemble(connection: Connection, path: string, clock: Clock): Jo
           return { jobs, nextSeq };
         }
         beforeSeq = nextSeq;
-        await new Promise((resolve) => setImmediate(resolve)); // others first
+        await pause(0); // others first: immediates in a row let no request in (Deno 2.9)
       }
     },
     attempts: (seq) => reading(() => read.attempts(seq)),
