@@ -7,6 +7,12 @@ import { apiOf } from "../../helpers/api.ts";
 import { eventually } from "../../helpers/eventually.ts";
 import { peakMemoryBytes } from "../../helpers/processes.ts";
 import { type Running, Sandbox } from "../../helpers/program.ts";
+import {
+  addHeldJobs,
+  changeEverything,
+  followUnread,
+  searchEverything,
+} from "../abuse/costly_requests.ts";
 import { type Experiment, type Figure, none, type ProveContext, worst } from "../experiment.ts";
 
 const DESCRIPTORS = 256;
@@ -21,7 +27,7 @@ const PEAK_MIB = 400;
 interface Abuse {
   readonly name: string;
   /** Goes on until the signal; resolves when every connection of it is closed. */
-  run(port: number, signal: AbortSignal): Promise<void>;
+  run(server: Running, signal: AbortSignal): Promise<void>;
 }
 
 const HEAD = "POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n";
@@ -29,27 +35,30 @@ const HEAD = "POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: applicatio
 const ABUSES: readonly Abuse[] = [
   {
     name: "slow headers",
-    run: (port, signal) => crowd(CROWD, () => drip(port, HEAD, "X-Padding: 1\r\n", signal)),
+    run: ({ port }, signal) => crowd(CROWD, () => drip(port, HEAD, "X-Padding: 1\r\n", signal)),
   },
   {
     name: "slow bodies",
-    run: (port, signal) =>
+    run: ({ port }, signal) =>
       crowd(CROWD, () => drip(port, `${HEAD}Content-Length: 100000\r\n\r\n`, " ", signal)),
   },
   {
     name: "idle connections",
-    run: (port, signal) => crowd(CROWD, () => drip(port, "", "", signal)),
+    run: ({ port }, signal) => crowd(CROWD, () => drip(port, "", "", signal)),
   },
-  { name: "a chunked body of 1 GiB", run: sendHugeBody },
+  { name: "a chunked body of 1 GiB", run: ({ port }) => sendHugeBody(port) },
   {
     name: "more connections than descriptors",
-    run: (port, signal) => crowd(2 * DESCRIPTORS, () => drip(port, "", "", signal)),
+    run: ({ port }, signal) => crowd(2 * DESCRIPTORS, () => drip(port, "", "", signal)),
   },
+  { name: "followers of events that never read", run: followUnread },
+  { name: "searches through everything", run: searchEverything },
+  { name: "changes to everything", run: changeEverything },
 ];
 
 export const abuse: Experiment = {
   name: "abuse",
-  about: "slow, silent, huge and far too many requests: others are served, memory is bounded",
+  about: "slow, silent, huge, costly, far too many requests: others are served, memory is bounded",
   limitMs: ({ pick }) => pick(600_000, 120_000),
 
   async run({ pick, progress }: ProveContext): Promise<Figure[]> {
@@ -57,9 +66,10 @@ export const abuse: Experiment = {
     const wrapper = ["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$@"`, "sh"];
     const server = await sandbox.serve(["--workers", "1"], { wrapper });
     const figures: Figure[] = [];
+    await addHeldJobs(server, pick(100_000, 10_000));
     for (const one of ABUSES) {
       progress(one.name);
-      figures.push(...await suffer(one, server, pick(20_000, 2_000)));
+      figures.push(...await suffer(one, server, pick(20_000, 1_000)));
     }
     const peakMib = Math.round(peakMemoryBytes(server.pid) / MIB);
     const { code } = await server.stop();
@@ -73,7 +83,7 @@ export const abuse: Experiment = {
 
 async function suffer({ name, run }: Abuse, server: Running, ms: number): Promise<Figure[]> {
   const stop = new AbortController();
-  const running = run(server.port, stop.signal);
+  const running = run(server, stop.signal);
   let duringMs: number;
   try {
     await pause(500); // let them come
