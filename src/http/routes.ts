@@ -10,6 +10,7 @@ import { listJobs } from "./routes/list.ts";
 import { getMetrics } from "./routes/metrics.ts";
 import { getOpenApi } from "./routes/openapi.ts";
 import { getOutput } from "./routes/output.ts";
+import { postPrune } from "./routes/prune.ts";
 import { getResult } from "./routes/result.ts";
 import {
   deleteSchedule,
@@ -66,6 +67,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/webhooks", handler: getWebhooks, scope: "read" },
   { method: "GET", path: "/webhooks/{id}", handler: getWebhook, scope: "read" },
   { method: "POST", path: "/webhooks/{id}/replay", handler: replayWebhook, scope: "admin" },
+  { method: "POST", path: "/prune", handler: postPrune, scope: "admin" },
   { method: "GET", path: "/audit", handler: getAudit, scope: "admin" },
   { method: "GET", path: "/healthz", handler: getHealth, scope: "open" },
   { method: "GET", path: "/readyz", handler: getReady, scope: "open" },

@@ -2,6 +2,7 @@
  * How long finished jobs are kept: pure decisions from the settings, what is stored and what the
  * clock says. Deletes nothing.
  */
+import { formatDuration } from "../lib/duration.ts";
 import { FINISHED_STATES } from "./state.ts";
 
 export type FinishedState = (typeof FINISHED_STATES)[number];
@@ -46,4 +47,31 @@ export function goalsByCount(
     surplus -= most;
   }
   return goals;
+}
+
+/** Without options the settings count; dead jobs go by an age that is given here only if named. */
+export function narrowRetention(
+  { keepMs, keepJobs }: Retention,
+  { olderThanMs, states }: { olderThanMs?: number; states?: readonly FinishedState[] },
+): Retention {
+  if (olderThanMs === undefined && states === undefined) return { keepMs, keepJobs };
+  const named = states ?? ["completed", "cancelled"];
+  const ageOf = (state: FinishedState) =>
+    named.includes(state) ? olderThanMs ?? keepMs[state] : Infinity;
+  return {
+    keepMs: {
+      completed: ageOf("completed"),
+      dead: ageOf("dead"),
+      cancelled: ageOf("cancelled"),
+    },
+    keepJobs: null,
+  };
+}
+
+/** For the audit log. */
+export function describeRetention({ keepMs, keepJobs }: Retention): string {
+  const ages = FINISHED_STATES.filter((state) => keepMs[state] !== Infinity)
+    .map((state) => `${state} older than ${formatDuration(keepMs[state])}`);
+  const most = keepJobs === null ? [] : [`more than ${keepJobs} jobs`];
+  return [...ages, ...most].join(", ") || "nothing";
 }

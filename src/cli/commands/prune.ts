@@ -1,8 +1,7 @@
 /** `queuectl prune`: deletes finished jobs that are old enough, or says which it would delete. */
 import { retentionOf } from "../../config/settings.ts";
-import { type FinishedState, type Retention } from "../../job/retention.ts";
+import { describeRetention, type FinishedState, narrowRetention } from "../../job/retention.ts";
 import { FINISHED_STATES } from "../../job/state.ts";
-import { formatDuration } from "../../lib/duration.ts";
 import { prune, type Pruned, shrink, total } from "../../maintenance/pruner.ts";
 import { sweepFiles } from "../../queue/file_writer.ts";
 import type { Invocation } from "../command.ts";
@@ -17,9 +16,9 @@ export function run(invocation: Invocation): Promise<number> {
   const olderThanMs = durationOption(invocation, "older-than");
   const states = readStates(options.text("state"));
   return withQueue(invocation, async ({ store, settings }) => {
-    const retention = narrow(retentionOf(settings), { olderThanMs, states });
+    const retention = narrowRetention(retentionOf(settings), { olderThanMs, states });
     const before = await store.size();
-    if (!isDry) await store.notePrune(describe(retention), signatureOf(io));
+    if (!isDry) await store.notePrune(describeRetention(retention), signatureOf(io));
     const pruned = await prune(store, retention, { nowMs: io.clock(), isDry });
     if (!isDry) {
       await sweepFiles(store, io.clock());
@@ -55,33 +54,6 @@ function readStates(text: string | undefined): readonly FinishedState[] | undefi
     `--state: expected all, or one or more of ${FINISHED_STATES.join(",")}, got ` +
       JSON.stringify(stranger),
   );
-}
-
-/** Without options the settings count; dead jobs go by an age that is given here only if named. */
-function narrow(
-  { keepMs, keepJobs }: Retention,
-  { olderThanMs, states }: { olderThanMs?: number; states?: readonly FinishedState[] },
-): Retention {
-  if (olderThanMs === undefined && states === undefined) return { keepMs, keepJobs };
-  const named = states ?? ["completed", "cancelled"];
-  const ageOf = (state: FinishedState) =>
-    named.includes(state) ? olderThanMs ?? keepMs[state] : Infinity;
-  return {
-    keepMs: {
-      completed: ageOf("completed"),
-      dead: ageOf("dead"),
-      cancelled: ageOf("cancelled"),
-    },
-    keepJobs: null,
-  };
-}
-
-/** For the audit log. */
-function describe({ keepMs, keepJobs }: Retention): string {
-  const ages = FINISHED_STATES.filter((state) => keepMs[state] !== Infinity)
-    .map((state) => `${state} older than ${formatDuration(keepMs[state])}`);
-  const most = keepJobs === null ? [] : [`more than ${keepJobs} jobs`];
-  return [...ages, ...most].join(", ") || "nothing";
 }
 
 function sentence(pruned: Pruned): string {

@@ -16,6 +16,7 @@ import { EVENT_PARAMETERS } from "../routes/events.ts";
 import { WAIT_PARAMETER } from "../routes/job.ts";
 import { LIST_PARAMETERS } from "../routes/list.ts";
 import { OUTPUT_PARAMETERS } from "../routes/output.ts";
+import { PRUNE_SCHEMA } from "../routes/prune.ts";
 import { SCHEDULE_PARAMETERS } from "../routes/schedules.ts";
 import { WEBHOOK_PARAMETERS } from "../routes/webhooks.ts";
 import { object, ref } from "./schemas.ts";
@@ -152,6 +153,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     description: "Those that are named, or all that a search finds; with dry_run it only counts.",
     body: json(BULK_SCHEMA),
     answers: { 200: answer("How many there were.", ref("BulkResult")) },
+  },
+  "POST /prune": {
+    tag: "Service",
+    summary: "Delete finished jobs that are old enough",
+    description: "By the settings, unless the body says otherwise; with dry_run it only counts.",
+    body: json(PRUNE_SCHEMA),
+    answers: { 200: answer("How many there were.", ref("PruneResult")) },
   },
   "GET /jobs": {
     tag: "Jobs",

@@ -217,6 +217,14 @@ export const SCHEMAS: Properties = {
     changed: whole,
     has_more: described(yes, "There are more than one call changes: call again."),
   }),
+  PruneResult: object({
+    dry_run: yes,
+    deleted: whole,
+    jobs: described(
+      object({ completed: whole, dead: whole, cancelled: whole }),
+      "By state; in a dry run those that would go.",
+    ),
+  }),
   Stats: object({
     jobs: counts,
     total: whole,
