@@ -28,7 +28,8 @@ export function request(
 }
 
 export function encode(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
+  // Deno 2.4 does not say that the buffer is not shared.
+  return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
 }
 
 export function join(...pieces: Uint8Array[]): Uint8Array {
