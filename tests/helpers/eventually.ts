@@ -3,6 +3,7 @@
  * what is waited for. The only way in which tests wait: never a sleep for luck.
  */
 import { messageOf } from "../../src/lib/error_message.ts";
+import { pause } from "../../src/lib/pause.ts";
 
 export interface EventuallyOptions {
   /** What is waited for, as the end of the sentence "it never happened that ...". */
@@ -46,7 +47,7 @@ export async function eventually<T>(
         `it never happened that ${what}; waited ${timeoutMs} ms, last seen was ${last}`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    await pause(everyMs);
   }
 }
 

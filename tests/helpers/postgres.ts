@@ -5,6 +5,7 @@
  * `QUEUECTL_TEST_POSTGRES=postgres://…` names a running server instead, in which schemas are made.
  */
 import { join } from "node:path";
+import { pause } from "../../src/lib/pause.ts";
 import { openStore } from "../../src/store/open.ts";
 import type { JobStore } from "../../src/store/store.ts";
 
@@ -107,7 +108,7 @@ async function start(programs: string): Promise<PostgresServer> {
   const own: OwnServer = {
     async restart(mode, pauseMs = 0) {
       await tell(mode, "stopped");
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await pause(pauseMs);
       await tell("start", "started");
     },
   };

@@ -2,6 +2,7 @@
  * HTTP servers on loopback for the tests of what queuectl sends: one that remembers requests, and
  * one that answers with exactly these bytes. Invariant: disposed means closed.
  */
+import { within } from "../../src/lib/pause.ts";
 import { TEST_CERTIFICATE, TEST_KEY } from "./tls.ts";
 
 /** A request as it came. */
@@ -73,10 +74,7 @@ export class Receiver implements AsyncDisposable {
     // Connections that a test left hanging do not end by themselves.
     this.#closing.abort();
     await this.#server.finished;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise((resolve) => timer = setTimeout(resolve, 2_000));
-    await Promise.race([Promise.all(this.#over), patience]);
-    clearTimeout(timer);
+    await within(Promise.all(this.#over), 2_000);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Limits on what a client may send, and for how long: held without holding the body. */
 import assert from "node:assert/strict";
+import { pause } from "../../src/lib/pause.ts";
 import {
   assertProblem,
   type HttpBench,
@@ -131,7 +132,7 @@ Deno.test("a body that drips a byte at a time is given up too", async () => {
   const answering = connection.answer().finally(() => isAnswered = true);
   while (!isAnswered) {
     await connection.send("1\r\na\r\n").catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause(50);
   }
   assertProblem(await answering, 408);
 });
@@ -145,7 +146,7 @@ Deno.test("a slow body that keeps coming is accepted, however long it takes", as
   await send(BEFORE);
   for (let sent = 0; sent < 8; sent++) {
     await send(piece);
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await pause(80);
   }
   await send(AFTER);
   await connection.send("0\r\n\r\n");

@@ -1,5 +1,6 @@
 /** The promise behind every 201: the job survives `kill -9` of the server, at any moment. */
 import assert from "node:assert/strict";
+import { pause } from "../../src/lib/pause.ts";
 import { type Api, apiOf } from "../helpers/api.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { type JobJson, type Running, Sandbox } from "../helpers/program.ts";
@@ -103,7 +104,7 @@ class Client {
         if (error instanceof assert.AssertionError) throw error;
         // The server was killed: whether the job was stored is not known. Nor is when it is back.
         if (id === undefined || this.isStopped) return;
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await pause(20);
       }
     }
   }

@@ -1,5 +1,6 @@
 /** What the surroundings may do to a running server: take its descriptors, its file, its log. */
 import assert from "node:assert/strict";
+import { pause } from "../../src/lib/pause.ts";
 import { assertProblem } from "../helpers/http.ts";
 import { apiOf } from "../helpers/api.ts";
 import { eventually } from "../helpers/eventually.ts";
@@ -58,7 +59,7 @@ Deno.test("writes are refused, not lost, while the database file is away; it may
   }
   assert.equal((await api.get("/healthz")).status, 200);
   const usedMs = cpuMs(server.pid);
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await pause(1_000);
   assert.ok(cpuMs(server.pid) - usedMs < 300, "it waits without burning a core");
 
   Deno.renameSync(`${sandbox.db}.away`, sandbox.db);

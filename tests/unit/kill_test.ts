@@ -1,6 +1,7 @@
 /** Ending processes by their mark, while they multiply. Needs /proc, as what it tests. */
 import assert from "node:assert/strict";
 import { killMarked, MARK_VARIABLE } from "../../src/lib/kill.ts";
+import { pause } from "../../src/lib/pause.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { killAll, processesWith } from "../helpers/processes.ts";
 
@@ -23,7 +24,7 @@ Deno.test({
       }).spawn();
       try {
         // In the midst of it, each round at another moment.
-        await new Promise((resolve) => setTimeout(resolve, 5 + 3 * round));
+        await pause(5 + 3 * round);
         killMarked(mark);
         await child.status;
         await eventually(() => processesWith(entry).length === 0, {

@@ -1,5 +1,6 @@
 /** The promises about jobs that wait for others. */
 import assert from "node:assert/strict";
+import { eventually } from "../../helpers/eventually.ts";
 import { type AfterCondition, HELD_MS, type NewJob } from "../../../src/job/job.ts";
 import type { JobStore } from "../../../src/store/store.ts";
 import { newExtras, newJob, T0 } from "../../helpers/jobs.ts";
@@ -253,9 +254,8 @@ export function relationPromises({ test }: Suite): void {
 
 /** Waits until all that was begun has ended. */
 async function reachesAll(store: JobStore, state: "cancelled" | "pending"): Promise<void> {
-  const deadlineMs = performance.now() + 20_000;
-  while ((await store.stats(T0)).counts[state] < MANY) {
-    assert.ok(performance.now() < deadlineMs, "the cascade did not end");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  await eventually(async () => (await store.stats(T0)).counts[state] >= MANY, {
+    what: "the cascade ended",
+    timeoutMs: 20_000,
+  });
 }
