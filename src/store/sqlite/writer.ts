@@ -121,7 +121,8 @@ export class Writer {
       setImmediate(this.#scheduledTurn);
     } else {
       this.#rowBeganMs = nowMs;
-      setTimeout(this.#scheduledTurn, 0);
+      // Commits come with immediates, before which the reads of a turn end.
+      setTimeout(() => setImmediate(this.#scheduledTurn), 0);
     }
   }
 

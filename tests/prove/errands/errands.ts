@@ -7,6 +7,7 @@ import { type Figure, none } from "../experiment.ts";
 import { Patient } from "../patient.ts";
 import { dependents } from "./dependents.ts";
 import type { Errand } from "./errand.ts";
+import { events } from "./events.ts";
 import { files } from "./files.ts";
 import { followUps } from "./follow_ups.ts";
 import { limits } from "./limits.ts";
@@ -45,7 +46,7 @@ export class Errands {
     const patient = new Patient(options.url, options.random);
     const errands = [
       ...[followUps(), dependents(), uniqueKeys(), schedules(), files(options.db), webhooks()],
-      limits(),
+      ...[limits(), events(options.url)],
     ];
     for (const errand of errands) await errand.begin?.(patient);
     return new Errands(options, patient, errands);
