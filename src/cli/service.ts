@@ -4,9 +4,9 @@
  *
  * Invariant: whatever ends it, the engine is stopped before the store is closed.
  */
-import { resolve } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { readCaFile } from "../lib/outbound/ca_file.ts";
+import { absoluteDatabase, shownDatabase } from "../lib/database_url.ts";
 import { within } from "../lib/pause.ts";
 import { readWebhookSecrets } from "../lib/webhook_secret.ts";
 import { createLog, type Logger, openLogFile } from "../lib/log.ts";
@@ -95,7 +95,7 @@ export function runService(
       role,
       pid: Deno.pid,
       workers: settings.workers,
-      db: resolve(io.cwd(), settings.db),
+      db: shownDatabase(absoluteDatabase(io.cwd(), settings.db)),
     });
     if (side !== undefined) log.info(side.ready.event, side.ready.fields);
     if (out.isJson) out.json({ pid: Deno.pid, workers: settings.workers, ...side?.ready.fields });

@@ -43,7 +43,14 @@ function optional<T>(type: ValueType<T>, doc: string): Setting<T | null> {
 const DAY_MS = 86_400_000;
 
 export const SETTINGS = {
-  "db": { ...setting(text, "./queue.db", "The database file."), isStored: false },
+  "db": {
+    ...setting(
+      text,
+      "./queue.db",
+      "The database: a file, or postgres://user@host/name for a server that machines share.",
+    ),
+    isStored: false,
+  },
   "sqlite-driver": {
     ...setting(
       choice("builtin", "ffi"),

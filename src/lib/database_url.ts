@@ -4,6 +4,7 @@
  *
  * Invariant: what {@link shownDatabase} returns never holds a password.
  */
+import { resolve } from "node:path";
 
 /**
  * Whether the setting names a PostgreSQL server.
@@ -17,6 +18,19 @@
  */
 export function isPostgresUrl(db: string): boolean {
   return /^postgres(ql)?:\/\//i.test(db);
+}
+
+/**
+ * The database as any directory may name it: a path in full, a URL as it is.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.equal(absoluteDatabase("/srv", "./queue.db"), "/srv/queue.db");
+ * ```
+ */
+export function absoluteDatabase(cwd: string, db: string): string {
+  return isPostgresUrl(db) ? db : resolve(cwd, db);
 }
 
 /**

@@ -28,9 +28,12 @@ const USER = "postgres";
  * Starts a server, or says loudly that it cannot; with `CI=true` that is an error. To be called outside
  * of tests, since the server outlives them.
  */
-export async function startPostgres(): Promise<PostgresServer | null> {
+export async function startPostgres(
+  /** For tests that end it and start it again. */
+  { isOwn = false } = {},
+): Promise<PostgresServer | null> {
   const given = Deno.env.get("QUEUECTL_TEST_POSTGRES");
-  if (given) return { url: given, port: Number(new URL(given).port || 5432), own: null };
+  if (given && !isOwn) return { url: given, port: Number(new URL(given).port || 5432), own: null };
   const programs = await findPrograms();
   if (programs !== null) return await start(programs);
   const text = "no PostgreSQL server programs were found: the tests on PostgreSQL do NOT run. " +

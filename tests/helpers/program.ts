@@ -42,13 +42,14 @@ export class Sandbox implements AsyncDisposable {
   readonly db: string;
   readonly #services: Running[] = [];
 
-  private constructor(readonly dir: string) {
-    this.db = join(dir, "queue.db");
+  private constructor(readonly dir: string, db: string | undefined) {
+    this.db = db ?? join(dir, "queue.db");
   }
 
-  static async create(): Promise<Sandbox> {
+  /** @param db the database, if it is to be another than a new file in the directory. */
+  static async create(db?: string): Promise<Sandbox> {
     const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "queuectl-system-" }));
-    return new Sandbox(dir);
+    return new Sandbox(dir, db);
   }
 
   /** A path inside of the directory; commands run in it, so they may use the bare name. */

@@ -12,6 +12,7 @@ import {
   variableOf,
 } from "../../config/settings.ts";
 import type { ValueType } from "../../config/values.ts";
+import { shownDatabase } from "../../lib/database_url.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { signatureOf, withStore } from "../context.ts";
@@ -100,7 +101,8 @@ function unset(invocation: Invocation, name: SettingName): Promise<number> {
 
 /** What counts here, where it comes from, and what would count without it. */
 function settingView(name: SettingName, sources: SettingSources) {
-  const { text, source } = sourceOf(name, sources);
+  const { text: given, source } = sourceOf(name, sources);
+  const text = name === "db" ? shownDatabase(given!) : given;
   return {
     key: name,
     value: effective(name, text, sources),

@@ -1,6 +1,6 @@
 /** `queuectl worker` and `queuectl worker start`: workers without the API. */
-import { resolve } from "node:path";
 import type { SettingTexts } from "../../config/settings.ts";
+import { absoluteDatabase, isPostgresUrl } from "../../lib/database_url.ts";
 import { thisHost } from "../../lib/process_identity.ts";
 import { selfCommand } from "../../lib/self.ts";
 import type { JobStore } from "../../store/store.ts";
@@ -43,14 +43,17 @@ function detach(invocation: Invocation): Promise<number> {
     if (logFile !== null) openFile(logFile)[Symbol.dispose]();
 
     const { command, args } = selfCommand();
+    const db = absoluteDatabase(io.cwd(), settings.db);
+    const { db: _, ...others } = flags;
     const child = new Deno.Command(command, {
-      args: [...args, "worker", ...flagWords({ ...flags, db: resolve(io.cwd(), settings.db) })],
+      args: [...args, "worker", ...flagWords(isPostgresUrl(db) ? others : { ...flags, db })],
       stdin: "null",
       stdout: "null",
       stderr: "null",
       detached: true,
       clearEnv: true,
-      env: inheritedEnvironment(),
+      // A URL may hold a password, and everybody on the machine may read a program's words.
+      env: { ...inheritedEnvironment(), ...(isPostgresUrl(db) ? { QUEUECTL_DB: db } : {}) },
     }).spawn();
     const ended = child.status;
     child.unref();

@@ -87,7 +87,7 @@ export class Session implements Sql {
     let client: Client;
     try {
       client = new pg.Client({
-        connectionString: url,
+        connectionString: withUsualModes(url),
         application_name: "queuectl",
         connectionTimeoutMillis: CONNECT_MS,
         query_timeout: ANSWER_MS,
@@ -175,6 +175,12 @@ function bound(value: SqlValue): unknown {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** `sslmode` means what it means to psql and everybody else: the driver would take it more strictly. */
+function withUsualModes(url: string): string {
+  if (!/[?&]sslmode=/.test(url) || /[?&]uselibpqcompat=/.test(url)) return url;
+  return `${url}&uselibpqcompat=true`;
 }
 
 const [INT8, NUMERIC, BYTEA] = [20, 1700, 17];
