@@ -43,10 +43,10 @@ async function submitUntil(api: Running, isOver: () => boolean): Promise<string[
 
 async function assertAllCompleted(sandbox: Sandbox, ids: readonly string[]): Promise<void> {
   await eventually(async () => {
-    const { counts } = await sandbox.status();
+    const { jobs: counts } = await sandbox.status();
     return counts.pending + counts.failed + counts.started + counts.processing === 0;
   }, { what: "nothing was left to do", timeoutMs: 40_000, everyMs: 300 });
-  const { counts } = await sandbox.status();
+  const { jobs: counts } = await sandbox.status();
   assert.ok(counts.completed >= ids.length, JSON.stringify(counts));
   const rows = await execute(sandbox.db, "SELECT id, state FROM jobs");
   const states = new Map(rows.map(({ id, state }) => [id, state]));
@@ -68,8 +68,9 @@ test(
     const victim = await sandbox.worker(["-n", "2", ...SHORT]);
     let isOver = false;
     const submitting = submitUntil(api, () => isOver);
+    submitting.catch(() => {}); // told of below
     const busy = async (more: number) => {
-      const done = async () => (await sandbox.status()).counts.completed as number;
+      const done = async () => (await sandbox.status()).jobs.completed as number;
       const before = await done();
       await eventually(async () => await done() >= before + more, {
         what: `${more} more jobs were done`,
