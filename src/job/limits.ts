@@ -7,7 +7,7 @@ import { DURATION_EXPECTED, formatDuration, parseDuration } from "../lib/duratio
 import { InvalidInputError, type Problem } from "./errors.ts";
 import { durationSchema, type JsonSchema } from "./field.ts";
 import { describe, ID_PATTERN } from "./parse.ts";
-import type { Parsed } from "./parse_values.ts";
+import { fieldsOf, type Parsed } from "./parse_values.ts";
 import type { RateLimit } from "./rate.ts";
 
 /** Null: no limit. */
@@ -100,13 +100,10 @@ export function parseLimits(
   { label, none }: LimitWords = JSON_WORDS,
 ): LimitsChange {
   const fields = Object.keys(FIELDS).join(", ");
-  if (typeof input !== "object" || input === null || Array.isArray(input)) {
-    const detail = `expected a JSON object with some of ${fields}, got ${describe(input)}`;
-    throw new InvalidInputError([{ detail, pointer: "" }]);
-  }
+  const given = fieldsOf(input, `a JSON object with some of ${fields}`);
   const problems: Problem[] = [];
   const change: { -readonly [K in keyof LimitsChange]: LimitsChange[K] } = {};
-  for (const [key, value] of Object.entries(input)) {
+  for (const [key, value] of Object.entries(given)) {
     if (!Object.hasOwn(FIELDS, key)) {
       const pointer = `/${key.slice(0, 80).replaceAll("~", "~0").replaceAll("/", "~1")}`;
       const detail = `there is no field ${describe(key)}; the fields are ${fields}`;

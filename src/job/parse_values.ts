@@ -3,6 +3,7 @@
  * knows no job.
  */
 import { DURATION_EXPECTED, formatDuration, parseDuration } from "../lib/duration.ts";
+import { InvalidInputError } from "./errors.ts";
 
 /** The outcome of reading one field: the value, or what is wrong. */
 export type Parsed<T> = { readonly value: T } | { readonly problem: string };
@@ -57,6 +58,19 @@ export function parseChoice<T extends string>(value: unknown, choices: readonly 
   }
   const expected = choices.map((choice) => JSON.stringify(choice)).join(", ");
   return { problem: `expected one of ${expected}, got ${describe(value)}` };
+}
+
+/**
+ * The fields of an input that has to be an object.
+ *
+ * @throws {InvalidInputError} when it is something else.
+ */
+export function fieldsOf(input: unknown, expected = "a JSON object"): Record<string, unknown> {
+  if (typeof input === "object" && input !== null && !Array.isArray(input)) {
+    return input as Record<string, unknown>;
+  }
+  const detail = `expected ${expected}, got ${describe(input)}`;
+  throw new InvalidInputError([{ detail, pointer: "" }]);
 }
 
 /** What was found, in few words: never the whole of a large value. */

@@ -7,7 +7,7 @@ import { Cron, CRON_EXPECTED } from "./cron.ts";
 import { InvalidInputError, type Problem } from "./errors.ts";
 import { durationSchema, type JsonSchema } from "./field.ts";
 import { JOB_FIELDS, NAME_SCHEMA, type ParseContext, parseName, parseNewJob } from "./parse.ts";
-import { describe, parseChoice, parseDurationField } from "./parse_values.ts";
+import { describe, fieldsOf, parseChoice, parseDurationField } from "./parse_values.ts";
 import { CATCH_UP, type NewSchedule, OVERLAP, SCHEDULE_LIMITS, type Timing } from "./schedule.ts";
 import { nextTime } from "./schedule_times.ts";
 import { similarZone, Zone } from "./zone.ts";
@@ -88,11 +88,7 @@ export interface ParsedSchedule {
  * @throws {InvalidInputError} with every problem.
  */
 export function parseNewSchedule(input: unknown, context: ParseContext): ParsedSchedule {
-  if (typeof input !== "object" || input === null || Array.isArray(input)) {
-    const detail = `expected a JSON object that describes a schedule, got ${describe(input)}`;
-    throw new InvalidInputError([{ detail, pointer: "" }]);
-  }
-  const fields = input as Record<string, unknown>;
+  const fields = fieldsOf(input, "a JSON object that describes a schedule");
   const problems: Problem[] = [];
   const report: Report = (field, detail) => problems.push({ detail, pointer: `/${field}` });
   for (const key of Object.keys(fields)) {

@@ -2,9 +2,9 @@
  * A job that is to run again, with some of its fields changed. Owns which fields these are; the rules
  * on their values are those of new jobs.
  */
+import { fieldsOf } from "../job/parse_values.ts";
 import { InvalidInputError, type Problem } from "../job/errors.ts";
 import type { Job } from "../job/job.ts";
-import { describe } from "../job/parse.ts";
 import type { JobEdit } from "../store/store.ts";
 import type { Queue } from "./queue.ts";
 
@@ -32,17 +32,14 @@ export function changesWork(input: unknown): boolean {
  * @throws {InvalidInputError} with every problem.
  */
 export async function parseEdit(input: unknown, job: Job, queue: Queue): Promise<JobEdit> {
-  if (typeof input !== "object" || input === null || Array.isArray(input)) {
-    const detail = `expected a JSON object with what is to change, got ${describe(input)}`;
-    throw new InvalidInputError([{ detail, pointer: "" }]);
-  }
-  const problems = Object.keys(input)
+  const given = fieldsOf(input, "a JSON object with what is to change");
+  const problems = Object.keys(given)
     .filter((field) => !(EDIT_FIELDS as readonly string[]).includes(field))
     .map((field): Problem => ({
       detail: `${field.slice(0, 80)}: cannot be changed; what can is ${EDIT_FIELDS.join(", ")}`,
       pointer: `/${field.slice(0, 80).replaceAll("~", "~0").replaceAll("/", "~1")}`,
     }));
-  const { timeout, ...changes } = input as Record<string, unknown>;
+  const { timeout, ...changes } = given;
   if (job.kind === "command" && "payload" in changes) {
     const detail = "payload: a command is changed by the fields command and cwd";
     problems.push({ detail, pointer: "/payload" });
@@ -54,7 +51,7 @@ export async function parseEdit(input: unknown, job: Job, queue: Queue): Promise
     ...changes,
     ...(timeout === undefined || timeout === null ? {} : { timeout }),
   });
-  const has = (field: string) => Object.hasOwn(input, field);
+  const has = (field: string) => Object.hasOwn(given, field);
   return {
     ...(isWork ? { payload: edited.payload } : {}),
     ...(has("priority") ? { priority: edited.priority } : {}),

@@ -1,4 +1,5 @@
 /** `POST /jobs/bulk`: one change to many jobs, named or found. */
+import { fieldsOf } from "../../job/parse_values.ts";
 import { InvalidInputError, type Problem } from "../../job/errors.ts";
 import { LIMITS } from "../../job/job.ts";
 import { parseRateText, RATE_EXPECTED } from "../../job/limits.ts";
@@ -52,14 +53,10 @@ export async function postBulk(call: Call): Promise<Response> {
 
 /** @throws {InvalidInputError} with every problem. */
 function parseBulk(input: unknown): Omit<BulkRequest, "by"> {
-  if (typeof input !== "object" || input === null || Array.isArray(input)) {
-    const detail = `expected a JSON object, got ${describe(input)}`;
-    throw new InvalidInputError([{ detail, pointer: "" }]);
-  }
   const problems: Problem[] = [];
   const report = (field: string, detail: string) =>
     problems.push({ detail: `${field}: ${detail}`, pointer: `/${field}` });
-  const { action, ids, q, pace, dry_run, ...others } = input as Record<string, unknown>;
+  const { action, ids, q, pace, dry_run, ...others } = fieldsOf(input);
   for (const field of Object.keys(others)) {
     const known = "action, ids, q, pace, dry_run";
     report(field.slice(0, 80), `there is no such field; the fields are ${known}`);

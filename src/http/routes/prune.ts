@@ -3,7 +3,7 @@ import { retentionOf } from "../../config/settings.ts";
 import { InvalidInputError, type Problem } from "../../job/errors.ts";
 import type { JsonSchema } from "../../job/field.ts";
 import { LIMITS } from "../../job/job.ts";
-import { describe, parseDurationField } from "../../job/parse_values.ts";
+import { describe, fieldsOf, parseDurationField } from "../../job/parse_values.ts";
 import { describeRetention, type FinishedState, narrowRetention } from "../../job/retention.ts";
 import { FINISHED_STATES } from "../../job/state.ts";
 import { prune, total } from "../../maintenance/pruner.ts";
@@ -57,14 +57,10 @@ interface PruneRequest {
 
 /** @throws {InvalidInputError} with every problem. */
 function parsePrune(input: unknown): PruneRequest {
-  if (typeof input !== "object" || input === null || Array.isArray(input)) {
-    const detail = `expected a JSON object, got ${describe(input)}`;
-    throw new InvalidInputError([{ detail, pointer: "" }]);
-  }
   const problems: Problem[] = [];
   const report = (field: string, detail: string) =>
     problems.push({ detail: `${field}: ${detail}`, pointer: `/${field}` });
-  const { dry_run, older_than, states, ...others } = input as Record<string, unknown>;
+  const { dry_run, older_than, states, ...others } = fieldsOf(input);
   for (const field of Object.keys(others)) {
     const known = Object.keys(PRUNE_SCHEMA["properties"] as object).join(", ");
     report(field.slice(0, 80), `there is no such field; the fields are ${known}`);
