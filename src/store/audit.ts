@@ -3,8 +3,8 @@
 export interface AuditStore {
   /** Who changed what, newest first. The last {@link AUDIT_KEPT} entries are kept. */
   audit(query: AuditQuery): Promise<AuditEntry[]>;
-  /** Writes into the audit log what was done to something that is not in the store. */
-  note(action: "worker.drain", target: string, signed?: Signature): Promise<void>;
+  /** Writes into the audit log what is no single change of the store: `prune` comes before its steps. */
+  note(action: "worker.drain" | "prune", target: string, signed?: Signature): Promise<void>;
 }
 
 /** Who asks for a change, and when. */

@@ -1,6 +1,5 @@
 /** The part of the store's seam that lets go of what is old, in steps that hold up nobody for long. */
 import type { FinishedState } from "../job/retention.ts";
-import type { Signature } from "./audit.ts";
 
 export interface PruneStore {
   /**
@@ -9,9 +8,6 @@ export interface PruneStore {
    * not been delivered.
    */
   prune(step: PruneStep): Promise<PruneProgress>;
-
-  /** Notes in the audit log that somebody begins to prune. */
-  notePrune(what: string, signed: Signature): Promise<void>;
 
   /**
    * Whether it is this process's turn to prune: it is somebody's once in every such period, whoever

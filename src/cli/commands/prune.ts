@@ -18,7 +18,7 @@ export function run(invocation: Invocation): Promise<number> {
   return withQueue(invocation, async ({ store, settings }) => {
     const retention = narrowRetention(retentionOf(settings), { olderThanMs, states });
     const before = await store.size();
-    if (!isDry) await store.notePrune(describeRetention(retention), signatureOf(io));
+    if (!isDry) await store.note("prune", describeRetention(retention), signatureOf(io));
     const pruned = await prune(store, retention, { nowMs: io.clock(), isDry });
     if (!isDry) {
       await sweepFiles(store, io.clock());

@@ -43,7 +43,7 @@ export async function postPrune(call: Call): Promise<Response> {
   const { store } = queue;
   const retention = narrowRetention(retentionOf(settings), { olderThanMs, states });
   const signed = { by: caller.name, atMs: queue.clock() };
-  if (!isDry) await store.notePrune(describeRetention(retention), signed);
+  if (!isDry) await store.note("prune", describeRetention(retention), signed);
   const pruned = await prune(store, retention, { nowMs: queue.clock(), isDry });
   if (!isDry) await sweepFiles(store, queue.clock());
   return json({ dry_run: isDry, deleted: isDry ? 0 : total(pruned), jobs: pruned });

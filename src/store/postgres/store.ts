@@ -247,8 +247,6 @@ function assemble(
       step.isDry
         ? reading((sql) => pruneStep(step, sql, null))
         : write((transaction) => pruneStep(step, transaction, transaction)),
-    notePrune: (what, signed) =>
-      write((transaction) => record({ action: "prune", target: what }, signed, transaction)),
     takePruneTurn: async (nowMs, everyMs) =>
       await reading((sql) => isPruneTurn(nowMs, everyMs, sql)) &&
       await write((transaction) => takePruneTurn(nowMs, everyMs, transaction), quiet),

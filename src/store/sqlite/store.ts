@@ -250,8 +250,6 @@ export function assemble(connection: Connection, path: string, clock: Clock): Jo
       step.isDry
         ? reading(() => prune.step(step, null))
         : write((transaction) => prune.step(step, transaction)),
-    notePrune: (what, signed) =>
-      write(() => audit.record({ action: "prune", target: what }, signed)),
     takePruneTurn: async (nowMs, everyMs) =>
       await reading(() => prune.isTurn(nowMs, everyMs)) &&
       await write(() => prune.takeTurn(nowMs, everyMs)),

@@ -213,7 +213,7 @@ export function prunePromises({ test }: Suite): void {
   });
 
   test("who begins to prune stands in the audit log", async (store) => {
-    await store.notePrune("completed older than 7d", { by: "cli:ann", atMs: T0 });
+    await store.note("prune", "completed older than 7d", { by: "cli:ann", atMs: T0 });
     const [entry] = await store.audit({ limit: 1 });
     assert.deepEqual([entry!.action, entry!.target, entry!.by], [
       "prune",
