@@ -3,8 +3,10 @@
  * done about it. Pure.
  */
 import { type AttemptErrorCode, HELD_MS, type Job } from "../job/job.ts";
+import { formatRate } from "../job/limits.ts";
 import { formatDuration, humanDuration } from "../lib/duration.ts";
 import type { AttemptView } from "../queue/queue.ts";
+import { describeObstacle, type Obstacle } from "../queue/obstacle.ts";
 import type { QueueStats } from "../store/store.ts";
 import { coarse, counted } from "./format.ts";
 import type { Tone } from "./parts.tsx";
@@ -22,14 +24,15 @@ export interface JobFacts {
   readonly attempts: readonly AttemptView[];
   /** Its queue; null: nothing is known of it. */
   readonly queue: QueueStats | null;
-  readonly workers: number;
+  /** What keeps it from starting now; null: nothing that is known. */
+  readonly obstacle: Obstacle | null;
   /** Ids of the jobs that it still waits for. */
   readonly waitingFor: readonly string[];
   readonly nowMs: number;
 }
 
 export function explain(facts: JobFacts): Explanation {
-  const { job, attempts, nowMs } = facts;
+  const { job, attempts, obstacle, nowMs } = facts;
   const error = job.lastError?.message ?? null;
   const number = job.attempts + 1;
   const most = job.maxRetries + 1;
@@ -43,7 +46,8 @@ export function explain(facts: JobFacts): Explanation {
           ? `Will be tried again in ${coarse(job.runAtMs - nowMs)}`
           : "Will be tried again as soon as a worker is free",
         error,
-        text: `Attempt ${job.attempts} of at most ${most} failed. ${cause(job, attempts)}`,
+        text: `Attempt ${job.attempts} of at most ${most} failed. ${cause(job, attempts)}` +
+          (obstacle === null ? "" : ` It waits because ${describeObstacle(obstacle)}.`),
       };
     case "started":
     case "processing": {
@@ -99,7 +103,7 @@ function howOften({ attempts, maxRetries }: Job): string {
 }
 
 function explainWaiting(
-  { job, queue, workers, waitingFor, nowMs }: JobFacts,
+  { job, queue, obstacle, waitingFor, nowMs }: JobFacts,
 ): { title: string; text: string } {
   if (job.runAtMs === HELD_MS) {
     return {
@@ -113,19 +117,8 @@ function explainWaiting(
       text: "It was added to run at a later time.",
     };
   }
-  if (workers === 0) {
-    return {
-      title: "Ready, but no workers are running",
-      text: "Start some where the database is: queuectl worker",
-    };
-  }
-  if (queue !== null && queue.rules.pausedAtMs !== null) {
-    return {
-      title: "Ready, but its queue is paused",
-      text: `The queue ${queue.queue} has been paused for ${
-        coarse(nowMs - queue.rules.pausedAtMs)
-      }. Its jobs run once it is resumed.`,
-    };
+  if (obstacle !== null && obstacle.type !== "busy") {
+    return { title: heldTitle(obstacle), text: heldText(obstacle, nowMs) };
   }
   const others = (queue?.counts.pending ?? 1) - 1;
   return {
@@ -135,6 +128,52 @@ function explainWaiting(
         "Those with a higher priority, and older ones, go first."
       : "It is next in its queue.",
   };
+}
+
+/** In few words. */
+function heldTitle({ type }: Obstacle): string {
+  switch (type) {
+    case "no-worker":
+      return "Ready, but no workers are running";
+    case "kind":
+      return "Ready, but no worker runs its kind";
+    case "paused":
+      return "Ready, but its queue is paused";
+    case "running":
+      return "Ready, but its queue is at its limit";
+    case "rate":
+      return "Ready, but its queue is at its rate";
+    case "key":
+      return "Ready, but its key is at its limit";
+    case "busy":
+      return "Waits for a free worker";
+  }
+}
+
+/** And what can be done about it. */
+function heldText(obstacle: Obstacle, nowMs: number): string {
+  const reason = describeObstacle(obstacle);
+  const told = `${reason[0]!.toUpperCase()}${reason.slice(1)}.`;
+  switch (obstacle.type) {
+    case "no-worker":
+      return "Start some where the database is: queuectl worker";
+    case "kind":
+      return `${told} Start one with --handlers or --handler where the database is.`;
+    case "paused":
+      return `The queue ${obstacle.queue} has been paused for ${
+        coarse(Math.max(0, nowMs - obstacle.sinceMs))
+      }. Its jobs run once it is resumed.`;
+    case "running":
+    case "key":
+      return `${told} It runs when one of those has ended.`;
+    case "rate":
+      return `The queue ${obstacle.queue} has started as many jobs as its rate of ` +
+        `${formatRate(obstacle.rate)} lets it. The next may start in ${
+          coarse(Math.max(0, obstacle.nextAtMs - nowMs))
+        }.`;
+    case "busy":
+      return told;
+  }
 }
 
 /** What the error means and what helps. */

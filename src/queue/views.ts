@@ -19,6 +19,7 @@ import type {
 } from "../store/store.ts";
 import { extrasView } from "./extras_view.ts";
 import { inputOf } from "./job_files.ts";
+import { describeObstacle, type Obstacle } from "./obstacle.ts";
 import type { AttemptView, Queue } from "./queue.ts";
 
 export type Json = Record<string, unknown>;
@@ -72,18 +73,20 @@ export function statusView(job: Job, waitingFor: readonly string[] = []): Json {
 /** The whole job. */
 export function jobView(
   job: Job,
-  { payload, attempts, dependencies = [], files = [], progress = null }: {
+  { payload, attempts, dependencies = [], files = [], progress = null, obstacle = null }: {
     payload: Payload;
     attempts: readonly AttemptView[];
     dependencies?: readonly Dependency[];
     files?: readonly StoredFile[];
     progress?: StoredProgress | null;
+    obstacle?: Obstacle | null;
   },
 ): Json {
   const unmet = dependencies.filter(({ isMet }) => !isMet).map(({ id }) => id);
   return {
     ...statusView(job, unmet),
     ...progressView(progress),
+    waiting_because: obstacle === null ? null : describeObstacle(obstacle),
     id: job.id,
     timeout_ms: job.timeoutMs,
     ...extrasView(job, dependencies),

@@ -4,6 +4,8 @@ import type { JobState } from "../job/state.ts";
 
 export interface FigureStore {
   stats(nowMs: number): Promise<Stats>;
+  /** What stands between a queue's jobs and their start, whoever might run them. */
+  standing(query: StandingQuery): Promise<Standing>;
   /** What has happened in each of the last steps of time, oldest first; at most a day is kept. */
   history(query: HistoryQuery): Promise<HistoryStep[]>;
 
@@ -33,6 +35,24 @@ export interface QueueStats {
   readonly rules: QueueRules;
   /** As in {@link Stats}, of this queue. */
   readonly oldestReadyAtMs: number | null;
+}
+
+export interface StandingQuery {
+  readonly queue: string;
+  /** Null: of jobs without a key. */
+  readonly key: string | null;
+  readonly nowMs: number;
+}
+
+/** How a queue, and one key in it, stand to their limits. */
+export interface Standing {
+  readonly rules: QueueRules;
+  /** Jobs of the queue under a lease. */
+  readonly running: number;
+  /** Those of them with the key; 0 without one. */
+  readonly runningOfKey: number;
+  /** When its rate lets a job start again; null: now. */
+  readonly nextStartAtMs: number | null;
 }
 
 /** What is said of a queue. */

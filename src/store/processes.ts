@@ -27,6 +27,8 @@ export interface WorkerRecord {
   readonly status: "idle" | "busy" | "draining";
   readonly restarts: number;
   readonly startedAtMs: number;
+  /** The kinds of job that it runs. Missing: it has not said so. */
+  readonly kinds?: readonly string[];
 }
 
 export interface WorkerStatus extends WorkerRecord {

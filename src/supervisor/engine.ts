@@ -373,7 +373,7 @@ class RunningEngine implements Engine {
   }
 
   #saveWorkers(): Promise<void> {
-    return this.#presence.saveWorkers({ isDraining: this.isDraining });
+    return this.#presence.saveWorkers({ isDraining: this.isDraining, kinds: this.#kinds });
   }
 
   #saveKinds(options?: { readonly areNew: boolean }): Promise<void> {

@@ -33,8 +33,10 @@ export class Presence {
     };
   }
 
-  /** Which workers there are, and that they live. */
-  async saveWorkers({ isDraining }: { readonly isDraining: boolean }): Promise<void> {
+  /** Which workers there are, what they run, and that they live. */
+  async saveWorkers(
+    { isDraining, kinds }: { readonly isDraining: boolean; readonly kinds: readonly string[] },
+  ): Promise<void> {
     const { queue: { store, clock }, slots } = this.#options;
     if (slots.length === 0) return;
     const workers = slots.map((slot): WorkerRecord => ({
@@ -43,6 +45,7 @@ export class Presence {
       status: isDraining ? "draining" : slot.isIdle ? "idle" : "busy",
       restarts: slot.restarts,
       startedAtMs: slot.startedAtMs || clock(),
+      kinds,
     }));
     await store.saveWorkers(workers, clock());
   }

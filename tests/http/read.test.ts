@@ -253,3 +253,53 @@ Deno.test("HEAD answers like GET, without a body", async () => {
     assert.equal(head.headers.get("content-type"), got.headers.get("content-type"));
   }
 });
+
+Deno.test("GET /jobs/{id} says why a job that is due has not started; its status stays short", async () => {
+  await using bench = await httpBench();
+  const post = async (path: string) =>
+    assert.equal((await bench.call(path, { method: "POST" })).status, 200);
+  const because = async (id: string) => (await bench.call(`/jobs/${id}`)).body.waiting_because;
+  const { store } = bench;
+  const worker = {
+    holder: "h",
+    label: "w-1",
+    pid: 1,
+    host: "here",
+    processStart: "1",
+    role: "worker",
+    status: "idle",
+    restarts: 0,
+    startedAtMs: Date.now(),
+    kinds: ["command"],
+  } as const;
+  const id = await bench.addCount("x", { queue: "mail" });
+  assert.equal(await because(id), "no worker is running");
+  assert.ok(!("waiting_because" in (await bench.call(`/jobs/${id}/status`)).body));
+  await store.saveWorkers([worker], Date.now());
+  assert.match(await because(id), /^no running worker has a handler for the kind count$/);
+  await store.saveWorkers([{ ...worker, kinds: ["command", "count"] }], Date.now());
+  assert.equal(await because(id), null, "somebody is free: it starts any moment");
+  await post("/queues/mail/pause");
+  assert.equal(await because(id), "its queue mail is paused");
+  await post("/queues/mail/resume");
+  const later = await bench.addCount("x", { queue: "mail", delay: 60 });
+  assert.equal(await because(later), null, "it is not due");
+
+  await store.changeQueue("mail", { rate: { limit: 1, periodMs: 60_000 } }, Date.now());
+  const claimed = await store.claim(() => ({
+    holder: "h",
+    nowMs: Date.now(),
+    leaseExpiresAtMs: Date.now() + 60_000,
+    slots: ["w-1"],
+    chunk: {},
+    chunkBytes: 1_000_000,
+  }));
+  assert.equal(claimed.slots[0]!.jobs[0]!.id, id);
+  assert.equal(await because(id), null, "it runs");
+  const next = await bench.addCount("x", { queue: "mail", key: "k" });
+  assert.match(await because(next), /rate 1\/1m\); the next may start at 20\d\d-/);
+  await store.changeQueue("mail", { maxRunning: 1 }, Date.now());
+  assert.match(await because(next), /runs as many jobs as it may at once \(max_running 1\)/);
+  await store.changeQueue("mail", { maxRunning: null, rate: null }, Date.now());
+  assert.equal(await because(next), "every worker that could run it is busy");
+});

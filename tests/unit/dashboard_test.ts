@@ -128,7 +128,7 @@ Deno.test("an explanation says in every state where a job stands, and for the de
     job: jobWith(changes),
     attempts: [],
     queue: null,
-    workers: 1,
+    obstacle: null,
     waitingFor: [],
     nowMs: NOW,
     ...more,
@@ -143,7 +143,24 @@ Deno.test("an explanation says in every state where a job stands, and for the de
   const early = facts({ attempts: 1, lastError: { code: "exit", message: "no" } });
   assert.match(explain(early).text, /given up after 1 attempt/);
   const pending = { state: "pending", attempts: 0 } as const;
-  assert.match(explain(facts(pending, { workers: 0 })).title, /no workers are running/);
+  assert.match(
+    explain(facts(pending, { obstacle: { type: "no-worker" } })).title,
+    /no workers are running/,
+  );
+  const atRate = {
+    type: "rate",
+    queue: "mail",
+    rate: { limit: 10, periodMs: 60_000 },
+    nextAtMs: NOW + 30_000,
+  } as const;
+  assert.match(
+    explain(facts(pending, { obstacle: atRate })).text,
+    /queue mail .* rate of 10\/1m .* in 30 ?s/,
+  );
+  assert.match(
+    explain(facts({ ...pending, state: "failed" }, { obstacle: { type: "kind", kind: "x" } })).text,
+    /waits because no running worker has a handler for the kind x/,
+  );
   assert.match(explain(facts({ ...pending, runAtMs: NOW + 7_200_000 })).title, /Runs in 2h/);
   assert.match(
     explain(facts({ ...pending, runAtMs: HELD_MS }, { waitingFor: ["a", "b"] })).title,

@@ -4,6 +4,7 @@ import { HELD_MS, type Job, type OutputStream, type Payload } from "../../job/jo
 import { formatDuration, humanDuration } from "../../lib/duration.ts";
 import { type AttemptView, joinOutput, type Queue } from "../../queue/queue.ts";
 import { describeRetries } from "../../queue/extras_view.ts";
+import { describeObstacle, findObstacle, type Obstacle } from "../../queue/obstacle.ts";
 import { isHeldBack, jobView } from "../../queue/views.ts";
 import { inputOf } from "../../queue/job_files.ts";
 import type { Dependency, StoredFile, StoredProgress } from "../../store/store.ts";
@@ -32,13 +33,14 @@ export function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   return withQueue(invocation, async ({ queue }) => {
     const job = await queue.find(args[0]!);
-    const [payload, attempts, dependencies, output, files, progress] = await Promise.all([
+    const [payload, attempts, dependencies, output, files, progress, obstacle] = await Promise.all([
       queue.payload(job),
       queue.attempts(job),
       queue.dependencies(job),
       queue.output(job),
       queue.files(job),
       queue.progress(job),
+      findObstacle(job, queue),
     ]);
     const streams = STREAMS.map((stream) => keptOutput(output, stream));
     if (out.isJson) {
@@ -46,10 +48,10 @@ export function run(invocation: Invocation): Promise<number> {
         [stream, text],
         [`${stream}_truncated`, isTruncated],
       ]);
-      const view = jobView(job, { payload, attempts, dependencies, files, progress });
+      const view = jobView(job, { payload, attempts, dependencies, files, progress, obstacle });
       out.json({ ...view, output: Object.fromEntries(fields) });
     } else {
-      printJob(out, job, { payload, dependencies, progress, input: inputOf(files) });
+      printJob(out, job, { payload, dependencies, progress, obstacle, input: inputOf(files) });
       printAttempts(out, attempts);
       printFiles(out, files);
       for (const kept of streams) printOutput(out, kept, job.id);
@@ -68,11 +70,12 @@ function printFiles(out: Output, files: readonly StoredFile[]): void {
 function printJob(
   out: Output,
   job: Job,
-  { payload, dependencies, progress, input }: {
+  { payload, dependencies, progress, obstacle, input }: {
     input: StoredFile | undefined;
     payload: Payload;
     dependencies: readonly Dependency[];
     progress: StoredProgress | null;
+    obstacle: Obstacle | null;
   },
 ): void {
   const { key, options } = job;
@@ -80,6 +83,7 @@ function printJob(
   out.facts([
     ["Job", job.id],
     ["State", out.state(job.state)],
+    ["Waits because", obstacle === null ? null : describeObstacle(obstacle)],
     ["Progress", progress === null ? null : describeProgress(progress)],
     ["Error", job.lastError === null ? null : oneLine(job.lastError.message, 200)],
     ["Result", job.result === null ? null : oneLine(job.result, 400)],

@@ -4,6 +4,7 @@ import { isAllowed, isFinished, isLeased } from "../../job/state.ts";
 import { commandText } from "../../job/command_text.ts";
 import { formatDuration, humanDuration } from "../../lib/duration.ts";
 import { describeRetries } from "../../queue/extras_view.ts";
+import { findObstacle } from "../../queue/obstacle.ts";
 import type { AttemptView } from "../../queue/queue.ts";
 import { isHeldBack } from "../../queue/views.ts";
 import type { Dependency, StoredFile } from "../../store/store.ts";
@@ -31,14 +32,14 @@ const MOST_SHOWN = 20_000;
 export async function jobPage(context: Context): Promise<Response> {
   const { services: { queue }, params, query, nowMs, call, caller } = context;
   const job = await queue.find(params["id"]!);
-  const [payload, attempts, dependencies, files, progress, stats, workers] = await Promise.all([
+  const [payload, attempts, dependencies, files, progress, stats, obstacle] = await Promise.all([
     queue.payload(job),
     queue.attempts(job),
     queue.dependencies(job),
     queue.files(job),
     queue.progress(job),
     context.stats(),
-    queue.workers(),
+    findObstacle(job, queue),
   ]);
   // By the token: a job that was run again has several attempts with the same number.
   const shown = attempts.find(({ token }) => String(token) === query.get("run")) ??
@@ -50,7 +51,7 @@ export async function jobPage(context: Context): Promise<Response> {
     job,
     attempts,
     queue: stats.queues.find(({ queue }) => queue === job.queue) ?? null,
-    workers: workers.length,
+    obstacle,
     waitingFor: dependencies.filter(({ isMet }) => !isMet).map(({ id }) => id),
     nowMs,
   });

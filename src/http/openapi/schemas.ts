@@ -103,6 +103,10 @@ const ARTIFACTS: Properties = {
 
 const JOB: Properties = {
   ...STATUS,
+  waiting_because: described(
+    orNull(text),
+    "What keeps a job that is due from starting: its queue, its key, or that nobody runs its kind.",
+  ),
   id: text,
   timeout_ms: orNull(whole),
   key: orNull(text),

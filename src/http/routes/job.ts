@@ -5,6 +5,7 @@ import { ID_PATTERN } from "../../job/parse.ts";
 import { allows } from "../../job/scope.ts";
 import { isFinished } from "../../job/state.ts";
 import { changesWork, parseEdit } from "../../queue/edit.ts";
+import { findObstacle } from "../../queue/obstacle.ts";
 import type { Queue } from "../../queue/queue.ts";
 import { jobView, statusOf } from "../../queue/views.ts";
 import { lookUntil } from "../../queue/watching.ts";
@@ -69,14 +70,15 @@ export async function getStatus(call: Call): Promise<Response> {
 export async function getJob(call: Call): Promise<Response> {
   const { queue } = call.services;
   const job = await findAwaitedJob(call);
-  const [payload, attempts, dependencies, files, progress] = await Promise.all([
+  const [payload, attempts, dependencies, files, progress, obstacle] = await Promise.all([
     queue.payload(job),
     queue.attempts(job),
     queue.dependencies(job),
     queue.files(job),
     queue.progress(job),
+    findObstacle(job, queue),
   ]);
-  return json(jobView(job, { payload, attempts, dependencies, files, progress }));
+  return json(jobView(job, { payload, attempts, dependencies, files, progress, obstacle }));
 }
 
 export async function cancelJob(call: Call): Promise<Response> {

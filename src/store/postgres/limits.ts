@@ -13,6 +13,12 @@ export async function allRules(sql: Sql): Promise<ReadonlyMap<string, CountedRul
   return rulesByQueue(await sql.all("SELECT * FROM queue_limits"));
 }
 
+/** What was said of this queue. */
+export async function rulesOf(queue: string, sql: Sql): Promise<CountedRules> {
+  const rows = await sql.all("SELECT * FROM queue_limits WHERE queue = $1", queue);
+  return rulesByQueue(rows).get(queue) ?? NO_RULES;
+}
+
 /** The rules of these queues, under which nobody else claims from them before this transaction ends. */
 export async function lockRules(
   queues: readonly string[],

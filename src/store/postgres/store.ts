@@ -35,6 +35,7 @@ import { sweepRequests } from "./requests.ts";
 import * as schedules from "./schedules.ts";
 import { searchSlice } from "./search.ts";
 import * as attempts from "./settle.ts";
+import { standing } from "./standing.ts";
 import { history, stats } from "./stats.ts";
 import * as tokens from "./tokens.ts";
 import { ChangeWatch } from "./watch.ts";
@@ -180,6 +181,7 @@ function assemble(
     dependencies: (seq) => reading((sql) => read.dependenciesOf(seq, sql)),
     cancelRequests: (holder) => reading((sql) => read.cancelRequests(holder, sql)),
     stats: (nowMs) => reading((sql) => stats(nowMs, sql)),
+    standing: (query) => reading((sql) => standing(query, sql)),
     history: (query) => reading((sql) => history(query, sql)),
 
     beginFile: (file, nowMs) =>

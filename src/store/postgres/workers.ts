@@ -1,5 +1,6 @@
 /** What processes say of their workers, and of the kinds that they run. */
 import { LEASED } from "../guard.ts";
+import { kindsFromText, kindsText } from "../shared/worker_kinds.ts";
 import type { WorkerRecord, WorkerStatus } from "../store.ts";
 import type { Sql } from "./connection.ts";
 
@@ -17,12 +18,13 @@ export async function saveWorkers(
   const column = <T>(value: (worker: WorkerRecord) => T) => workers.map(value);
   await sql.run(
     "INSERT INTO workers (holder, label, pid, host, process_start, role, status, restarts, " +
-      "started_at, heartbeat_at) SELECT *, $10::bigint FROM unnest($1::text[], $2::text[], " +
-      "$3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]) " +
+      "started_at, kinds, heartbeat_at) SELECT *, $11::bigint FROM unnest($1::text[], $2::text[], " +
+      "$3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[], " +
+      "$10::text[]) " +
       "ON CONFLICT (holder, label) DO UPDATE SET pid = excluded.pid, host = excluded.host, " +
       "process_start = excluded.process_start, role = excluded.role, status = excluded.status, " +
       "restarts = excluded.restarts, started_at = excluded.started_at, " +
-      "heartbeat_at = excluded.heartbeat_at",
+      "kinds = excluded.kinds, heartbeat_at = excluded.heartbeat_at",
     column(({ holder }) => holder),
     column(({ label }) => label),
     column(({ pid }) => pid),
@@ -32,6 +34,7 @@ export async function saveWorkers(
     column(({ status }) => status),
     column(({ restarts }) => restarts),
     column(({ startedAtMs }) => startedAtMs),
+    column(kindsText),
     nowMs,
   );
   await sql.run(
@@ -63,6 +66,7 @@ export async function allWorkers(sql: Sql): Promise<WorkerStatus[]> {
     restarts: row["restarts"] as number,
     startedAtMs: row["started_at"] as number,
     heartbeatAtMs: row["heartbeat_at"] as number,
+    ...kindsFromText(row["kinds"]),
     jobId: row["job_id"] as string | null,
   }));
 }

@@ -1,7 +1,7 @@
 /** The rules of a queue as stores keep them. */
 import { formatRate } from "../../job/limits.ts";
-import type { Starts } from "../../job/rate.ts";
-import type { QueueChange, QueueRules } from "../store.ts";
+import { type Starts, startsLeft } from "../../job/rate.ts";
+import type { QueueChange, QueueRules, Standing } from "../store.ts";
 
 /** The rules of a queue, with what its rate limit has counted. */
 export interface CountedRules extends QueueRules {
@@ -15,6 +15,16 @@ export const NO_RULES: CountedRules = {
   keyMaxRunning: null,
   starts: [],
 };
+
+/** What the rules say of a queue in which so much runs. */
+export function standingUnder(
+  { starts, ...rules }: CountedRules,
+  running: Pick<Standing, "running" | "runningOfKey">,
+  nowMs: number,
+): Standing {
+  const nextStartAtMs = rules.rate === null ? null : startsLeft(rules.rate, starts, nowMs).nextAtMs;
+  return { rules, ...running, nextStartAtMs };
+}
 
 /** What the audit log tells of a change. */
 export function describeChange(

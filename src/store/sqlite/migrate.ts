@@ -18,6 +18,7 @@ import { kinds } from "./migrations/0010_kinds.ts";
 import { events } from "./migrations/0011_events.ts";
 import { metrics } from "./migrations/0012_metrics.ts";
 import { alerts } from "./migrations/0013_alerts.ts";
+import { workerKinds } from "./migrations/0014_worker_kinds.ts";
 
 /** Step n brings version n - 1 to version n. */
 const MIGRATIONS: readonly string[] = [
@@ -34,6 +35,7 @@ const MIGRATIONS: readonly string[] = [
   events,
   metrics,
   alerts,
+  workerKinds,
 ];
 
 /** "queu" in ASCII, in the file's header: tells our databases from others. */

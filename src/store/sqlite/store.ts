@@ -37,6 +37,7 @@ import { prepareRequests } from "./requests.ts";
 import { prepareSchedules } from "./schedules.ts";
 import { prepareSearch } from "./search.ts";
 import { prepareSettle } from "./settle.ts";
+import { prepareStanding } from "./standing.ts";
 import { prepareStats } from "./stats.ts";
 import { prepareTokens } from "./tokens.ts";
 import { ChangeWatch } from "./watch.ts";
@@ -85,6 +86,7 @@ export function assemble(connection: Connection, path: string, clock: Clock): Jo
   const search = prepareSearch(connection);
   const limits = prepareLimits(connection);
   const stats = prepareStats(connection, lanes, limits);
+  const standing = prepareStanding(connection, limits);
   const history = prepareHistory(connection);
   const workers = prepareWorkers(connection);
   const progress = prepareProgress(connection);
@@ -185,6 +187,7 @@ export function assemble(connection: Connection, path: string, clock: Clock): Jo
     dependencies: (seq) => reading(() => read.dependencies(seq)),
     cancelRequests: (holder) => reading(() => read.cancelRequests(holder)),
     stats: (nowMs) => reading(() => stats(nowMs)),
+    standing: (query) => reading(() => standing(query)),
     history: (query) => reading(() => history(query)),
 
     async beginFile(file, nowMs) {

@@ -1,5 +1,6 @@
 /** What processes say of their workers. */
 import { LEASED } from "../guard.ts";
+import { kindsFromText, kindsText } from "../shared/worker_kinds.ts";
 import type { WorkerRecord, WorkerStatus } from "../store.ts";
 import type { Connection } from "./connection.ts";
 
@@ -9,7 +10,7 @@ const FORGET_AFTER_MS = 24 * 3_600_000;
 export function prepareWorkers(connection: Connection) {
   const save = connection.prepare(
     "INSERT OR REPLACE INTO workers (holder, label, pid, host, process_start, role, status, " +
-      "restarts, started_at, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "restarts, started_at, heartbeat_at, kinds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
   const forget = connection.prepare("DELETE FROM workers WHERE heartbeat_at < ?");
   const remove = connection.prepare("DELETE FROM workers WHERE holder = ?");
@@ -33,6 +34,7 @@ export function prepareWorkers(connection: Connection) {
           worker.restarts,
           worker.startedAtMs,
           nowMs,
+          kindsText(worker),
         );
       }
       forget.run(nowMs - FORGET_AFTER_MS);
@@ -56,6 +58,7 @@ export function prepareWorkers(connection: Connection) {
         restarts: row["restarts"] as number,
         startedAtMs: row["started_at"] as number,
         heartbeatAtMs: row["heartbeat_at"] as number,
+        ...kindsFromText(row["kinds"]),
         jobId: jobOf.get(`${row["holder"]} ${row["label"]}`) ?? null,
       }));
     },

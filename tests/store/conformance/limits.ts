@@ -24,6 +24,31 @@ export function limitPromises(suite: Suite): void {
   fairnessPromises(suite);
   keyLimitPromises(suite);
   kindPromises(suite);
+  standingPromises(suite);
+}
+
+function standingPromises({ test }: Suite): void {
+  test("standing() says what runs of a queue and of a key, and when its rate lets one start", async (store) => {
+    const query = { queue: "mail", key: "k", nowMs: T0 + 1 };
+    const none = { rules: NO_RULES, running: 0, runningOfKey: 0, nextStartAtMs: null };
+    assert.deepEqual(await store.standing(query), none, "of a queue that never was");
+    const rate = { limit: 2, periodMs: 1_000 };
+    await store.changeQueue("mail", { rate, maxRunning: 5 }, T0);
+    await store.add([
+      newJob({ queue: "mail", priority: 1, ...withKey("k") }),
+      newJob({ queue: "mail" }),
+      newJob(),
+    ], T0);
+    await claim(store, { free: 4, nowMs: T0 });
+    assert.deepEqual(await store.standing(query), {
+      rules: { ...NO_RULES, rate, maxRunning: 5 },
+      running: 2,
+      runningOfKey: 1,
+      nextStartAtMs: T0 + 1_000,
+    });
+    const keyless = await store.standing({ ...query, key: null, nowMs: T0 + 1_000 });
+    assert.deepEqual([keyless.runningOfKey, keyless.nextStartAtMs], [0, null]);
+  });
 }
 
 function pausePromises({ test }: Suite): void {

@@ -31,6 +31,15 @@ export function sessionPromises({ test }: Suite): void {
     ]);
   });
 
+  test("workers() says which kinds each one runs, where it has said so", async (store) => {
+    const kinds = ["count", "mail"];
+    await store.saveWorkers([worker({ kinds }), worker({ label: "w-2" })], T0);
+    const told = async () => (await store.workers()).map((one) => one.kinds);
+    assert.deepEqual(await told(), [kinds, undefined]);
+    await store.saveWorkers([worker({ kinds: ["count"] })], T0);
+    assert.deepEqual(await told(), [["count"], undefined]);
+  });
+
   test("saveWorkers() again refreshes", async (store) => {
     await store.saveWorkers([worker()], T0);
     await store.saveWorkers([worker({ status: "draining", restarts: 1 })], T0 + 9_000);

@@ -108,6 +108,7 @@ CREATE TABLE workers (
   restarts bigint NOT NULL,
   started_at bigint NOT NULL,
   heartbeat_at bigint NOT NULL,
+  kinds text,
   PRIMARY KEY (holder, label)
 );
 
