@@ -72,7 +72,8 @@ const KEEPER = `
   cat "$2/initdb.log" >&2; exit 1; }
 printf '%s\\n' "listen_addresses = '127.0.0.1'" 'max_connections = 200' 'fsync = off' \\
   'shared_buffers = 64MB' >>"$2/data/postgresql.conf"
-while read -r mode; do
+trap 'over=1' TERM
+while [ -z "$over" ] && read -r mode; do
   case $mode in
     start)
       "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -o "-p $3 -k $2" start >/dev/null 2>&1 &&
@@ -108,6 +109,7 @@ async function start(programs: string): Promise<PostgresServer> {
     if (value?.trim() !== expected) throw new Error(`PostgreSQL: ${word}: ${value ?? "ended"}`);
   };
   await tell("start", "started");
+  addEventListener("unload", () => endNow(keeper.pid, directory));
   const url = `postgres://${USER}@127.0.0.1:${port}/postgres`;
   const own: OwnServer = {
     async restart(mode, pauseMs = 0) {
@@ -117,6 +119,18 @@ async function start(programs: string): Promise<PostgresServer> {
     },
   };
   return { url, port, own };
+}
+
+/** Nobody can wait for promises any more; the server is to be gone before this process is. */
+function endNow(keeper: number, directory: string): void {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  try {
+    Deno.kill(keeper, "SIGTERM");
+    for (let step = 0; step < 250; step++) {
+      Deno.statSync(directory);
+      Atomics.wait(clock, 0, 0, 20);
+    }
+  } catch { /* the directory goes last */ }
 }
 
 async function run(command: string, ...args: string[]): Promise<void> {
@@ -135,7 +149,7 @@ export interface TempSchema extends AsyncDisposable {
 }
 
 /** An empty schema that nobody else uses. */
-export async function tempSchema({ url }: PostgresServer): Promise<TempSchema> {
+export async function tempSchema({ url }: Pick<PostgresServer, "url">): Promise<TempSchema> {
   const name = `t_${crypto.randomUUID().replaceAll("-", "")}`;
   await execute(url, `CREATE SCHEMA ${name}`);
   const named = new URL(url);

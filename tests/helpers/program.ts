@@ -8,6 +8,7 @@
 import { join } from "node:path";
 import { program, queuectl, type Ran, Service } from "./cli.ts";
 import { eventually } from "./eventually.ts";
+import { type TempSchema, tempSchema } from "./postgres.ts";
 import { describeProcess, killAll, processesWhere, processesWith } from "./processes.ts";
 
 /** One line of a service's log. */
@@ -42,14 +43,22 @@ export class Sandbox implements AsyncDisposable {
   readonly db: string;
   readonly #services: Running[] = [];
 
-  private constructor(readonly dir: string, db: string | undefined) {
-    this.db = db ?? join(dir, "queue.db");
+  readonly #schema: AsyncDisposable | null;
+
+  private constructor(readonly dir: string, db: string | undefined, schema: TempSchema | null) {
+    this.db = db ?? schema?.url ?? join(dir, "queue.db");
+    this.#schema = schema;
   }
 
-  /** @param db the database, if it is to be another than a new file in the directory. */
+  /**
+   * @param db the database, if it is to be another than a new file in the directory, or a new schema
+   * of the PostgreSQL server that `QUEUECTL_TEST_SYSTEM_ON` names by its URL.
+   */
   static async create(db?: string): Promise<Sandbox> {
     const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "queuectl-system-" }));
-    return new Sandbox(dir, db);
+    const url = Deno.env.get("QUEUECTL_TEST_SYSTEM_ON");
+    const schema = db === undefined && url ? await tempSchema({ url }) : null;
+    return new Sandbox(dir, db, schema);
   }
 
   /** A path inside of the directory; commands run in it, so they may use the bare name. */
@@ -191,6 +200,7 @@ export class Sandbox implements AsyncDisposable {
       console.error(message); // seen even if the test has failed before
       throw new Error(message);
     } finally {
+      await this.#schema?.[Symbol.asyncDispose]();
       await Deno.remove(this.dir, { recursive: true });
     }
   }
