@@ -369,9 +369,15 @@ export class Queue {
     return job;
   }
 
-  /** Requeues every dead job, in steps that do not hold up others; returns how many. */
-  async requeueAllDead(): Promise<number> {
-    return await inSteps((limit) => this.store.requeueDead(this.clock(), limit, this.sign()));
+  /**
+   * Requeues every dead job, in steps that do not hold up others. Left are those whose unique key a
+   * live job has, perhaps one that was just requeued.
+   */
+  async requeueAllDead(): Promise<{ readonly requeued: number; readonly left: number }> {
+    const requeued = await inSteps((limit) =>
+      this.store.requeueDead(this.clock(), limit, this.sign())
+    );
+    return { requeued, left: await this.store.countUnrequeueable() };
   }
 
   /** Deletes every dead job; returns how many. */

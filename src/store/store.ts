@@ -135,6 +135,8 @@ export interface JobStore
   remove(id: string, nowMs: number, signed?: Signature): Promise<Change>;
   /** Requeues dead jobs, at most `limit` of them; returns how many. */
   requeueDead(nowMs: number, limit: number, signed?: Signature): Promise<number>;
+  /** How many dead jobs cannot be requeued now: a live job has their unique key. */
+  countUnrequeueable(): Promise<number>;
   /** Deletes dead jobs, at most `limit` of them; returns how many. */
   purgeDead(limit: number, signed?: Signature): Promise<number>;
   /** The jobs that a job waits for, or has waited for. */

@@ -1,6 +1,8 @@
 /** Changing jobs and settings from the command line. */
 import assert from "node:assert/strict";
 import { queuectl, tempDir } from "../helpers/cli.ts";
+import { openStore } from "../../src/store/open.ts";
+import { buryOne } from "../store/conformance/harness.ts";
 import { fillStore } from "./fill_store.ts";
 
 async function stateOf(id: string, db: string): Promise<string> {
@@ -58,7 +60,7 @@ Deno.test("dlq retry --all and dlq purge do not ask without a terminal", async (
   await using temp = await tempDir();
   await fillStore(temp.db);
   const retried = await queuectl(["dlq", "retry", "--all", "--json"], temp);
-  assert.deepEqual(JSON.parse(retried.stdout), { requeued: 1 });
+  assert.deepEqual(JSON.parse(retried.stdout), { requeued: 1, left_unique_key_taken: 0 });
 
   await using other = await tempDir();
   await fillStore(other.db);
@@ -93,4 +95,30 @@ Deno.test("config get tells what follows from another setting", async () => {
   await queuectl(["config", "set", "lease", "9s"], temp);
   assert.equal((await queuectl(["config", "get", "heartbeat"], temp)).stdout, "3s\n");
   assert.equal((await queuectl(["config", "get", "job-timeout"], temp)).stdout, "none\n");
+});
+
+Deno.test("dlq retry --all says how many it left, because a live job has their unique key", async () => {
+  await using temp = await tempDir();
+  const add = (id: string) =>
+    queuectl(["add", "false", "--id", id, "--unique-key", "k", "--max-retries", "0"], temp);
+  {
+    await using store = await openStore({
+      db: temp.db,
+      driver: "builtin",
+      clock: Date.now,
+      synchronous: () => "normal",
+    });
+    for (const id of ["a", "b"]) {
+      assert.equal((await add(id)).code, 0);
+      await buryOne(store, Date.now() + 1_000);
+    }
+  }
+  const { code, stdout } = await queuectl(["dlq", "retry", "--all"], temp);
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^Requeued 1 dead job; 1 left, because a live job has the same unique key$/m,
+  );
+  const again = await queuectl(["dlq", "retry", "--all", "--json"], temp);
+  assert.deepEqual(JSON.parse(again.stdout), { requeued: 0, left_unique_key_taken: 1 });
 });

@@ -22,9 +22,12 @@ export function run(invocation: Invocation): Promise<number> {
         return { text: `Job ${id} is ${job.state} again`, fields: { state: job.state } };
       });
     }
-    const requeued = await queue.requeueAllDead();
-    if (out.isJson) out.json({ requeued });
-    else out.line(`Requeued ${plural(requeued, "dead job")}`);
+    const { requeued, left } = await queue.requeueAllDead();
+    if (out.isJson) out.json({ requeued, left_unique_key_taken: left });
+    else {
+      const why = left === 0 ? "" : `; ${left} left, because a live job has the same unique key`;
+      out.line(`Requeued ${plural(requeued, "dead job")}${why}`);
+    }
     return EXIT.done;
   });
 }

@@ -6,6 +6,7 @@ import type { EndingJob } from "../shared/endings.ts";
 import { TRAITS } from "../shared/traits.ts";
 import type { CountedState } from "../shared/counted.ts";
 import type { Change, JobEdit } from "../store.ts";
+import type { Sql } from "./connection.ts";
 import { onEnd } from "./ends.ts";
 import { removeJobs } from "./removal.ts";
 import { JOB_COLUMNS, jobFromRow, optionsFromText, renewedAge } from "./rows.ts";
@@ -167,10 +168,14 @@ async function requeueRow(
 const DEAD = `FROM jobs WHERE state = 'dead' AND ${FINISHED}`;
 
 // Those whose unique key another job has taken meanwhile stay where they are.
-const SELECT_REQUEUEABLE =
-  `SELECT seq, queue, options, traits ${DEAD} AND (traits & ${TRAITS.UNIQUE} = 0 OR NOT EXISTS ` +
-  "(SELECT 1 FROM unique_keys WHERE key = json_text(jobs.options, '{uniqueKey}'))) " +
+const HAS_TAKEN_KEY = `(traits & ${TRAITS.UNIQUE} <> 0 AND EXISTS ` +
+  "(SELECT 1 FROM unique_keys WHERE key = json_text(jobs.options, '{uniqueKey}')))";
+const SELECT_REQUEUEABLE = `SELECT seq, queue, options, traits ${DEAD} AND NOT ${HAS_TAKEN_KEY} ` +
   "ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED";
+
+export async function countUnrequeueable(sql: Sql): Promise<number> {
+  return (await sql.get(`SELECT count(*) AS jobs ${DEAD} AND ${HAS_TAKEN_KEY}`))!["jobs"] as number;
+}
 
 export async function requeueDead(
   nowMs: number,

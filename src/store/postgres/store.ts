@@ -13,7 +13,14 @@ import type { JobStore } from "../store.ts";
 import { Adding } from "./add.ts";
 import { alertNames, changeAlert } from "./alerts.ts";
 import { readAudit, record, recordBulk, recordChange } from "./audit.ts";
-import { cancelJob, purgeDead, removeJob, requeueDead, requeueJob } from "./change.ts";
+import {
+  cancelJob,
+  countUnrequeueable,
+  purgeDead,
+  removeJob,
+  requeueDead,
+  requeueJob,
+} from "./change.ts";
 import { Claims } from "./claim.ts";
 import { configAll, configSet, configUnset } from "./config.ts";
 import { Session, type Sql } from "./connection.ts";
@@ -178,6 +185,7 @@ function assemble(
     },
     attempts: (seq) => reading((sql) => read.attemptsOf(seq, sql)),
     output: (query) => reading((sql) => read.outputOf(query, sql)),
+    countUnrequeueable: () => reading((sql) => countUnrequeueable(sql)),
     dependencies: (seq) => reading((sql) => read.dependenciesOf(seq, sql)),
     cancelRequests: (holder) => reading((sql) => read.cancelRequests(holder, sql)),
     stats: (nowMs) => reading((sql) => stats(nowMs, sql)),

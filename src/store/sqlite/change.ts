@@ -39,10 +39,13 @@ export function prepareChange(
     `SELECT seq, queue, traits ${dead} ORDER BY seq LIMIT ?`,
   );
   // Those whose unique key another job has taken meanwhile stay where they are.
+  const hasTakenKey = `(traits & ${TRAITS.UNIQUE} <> 0 AND EXISTS ` +
+    "(SELECT 1 FROM unique_keys WHERE key = json_extract(options, '$.uniqueKey')))";
   const selectRequeueable = connection.prepare(
-    `SELECT seq, queue, options, traits ${dead} AND (traits & ${TRAITS.UNIQUE} = 0 OR NOT EXISTS ` +
-      "(SELECT 1 FROM unique_keys WHERE key = json_extract(options, '$.uniqueKey'))) " +
-      "ORDER BY seq LIMIT ?",
+    `SELECT seq, queue, options, traits ${dead} AND NOT ${hasTakenKey} ORDER BY seq LIMIT ?`,
+  );
+  const countUnrequeueable = connection.prepare(
+    `SELECT count(*) AS jobs ${dead} AND ${hasTakenKey}`,
   );
   const takeKey = connection.prepare(
     "INSERT INTO unique_keys (key, seq) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -172,6 +175,8 @@ export function prepareChange(
       }
       return requeued;
     },
+
+    countUnrequeueable: (): number => countUnrequeueable.get()!["jobs"] as number,
 
     purgeDead(limit: number, transaction: Transaction): number {
       const rows = selectDead.all(limit) as { seq: number; queue: string; traits: number }[];

@@ -184,6 +184,7 @@ export function assemble(connection: Connection, path: string, clock: Clock): Jo
     },
     attempts: (seq) => reading(() => read.attempts(seq)),
     output: (query) => reading(() => read.output(query)),
+    countUnrequeueable: () => reading(() => change.countUnrequeueable()),
     dependencies: (seq) => reading(() => read.dependencies(seq)),
     cancelRequests: (holder) => reading(() => read.cancelRequests(holder)),
     stats: (nowMs) => reading(() => stats(nowMs)),

@@ -109,6 +109,7 @@ export function uniquePromises({ test }: Suite): void {
     assert.equal(await store.requeueDead(T0, 100), 2);
     assert.equal(await store.requeueDead(T0, 100), 0);
     assert.equal((await store.stats(T0)).counts.dead, 1);
+    assert.equal(await store.countUnrequeueable(), 1);
   });
 
   test("the same unique key twice in one call is refused", async (store) => {
