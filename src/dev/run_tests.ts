@@ -9,6 +9,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { ensureChromium } from "./chromium.ts";
+import { ensurePostgres } from "./postgres.ts";
 
 interface Suite {
   readonly paths: readonly string[];
@@ -26,7 +27,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   docs: { paths: ["src"], options: ["--doc", PARALLEL] },
   store: { paths: ["tests/store"], options: [PARALLEL] },
   sim: { paths: ["tests/sim"], options: [PARALLEL] },
-  postgres: { paths: ["tests/postgres"], options: [] },
+  postgres: { paths: ["tests/postgres"], options: [], isReady: hasPostgres },
   http: { paths: ["tests/http"], options: [PARALLEL] },
   cli: { paths: ["tests/cli"], options: [PARALLEL] },
   system: { paths: ["tests/system"], options: [] },
@@ -74,6 +75,10 @@ async function main(args: readonly string[]): Promise<number> {
     `\nTests: ${passed} passed, ${failed} failed, ${broken.length} broken (${seconds} s)`,
   );
   return failed + broken.length === 0 ? 0 : 1;
+}
+
+function hasPostgres(): Promise<boolean> {
+  return ensurePostgres((text) => console.log(text));
 }
 
 function hasBrowser(): Promise<boolean> {
