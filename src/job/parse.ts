@@ -7,6 +7,7 @@ import { relationProblems } from "./batch_relations.ts";
 import { InvalidInputError, type Problem } from "./errors.ts";
 import {
   AFTER_CONDITIONS,
+  BUILT_IN_KINDS,
   type JobExtras,
   LIMITS,
   type NewJob,
@@ -67,8 +68,13 @@ export interface ParseContext {
   readonly traceparent?: string | null;
 }
 
-/** The pattern of a job's id. */
-export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
+/** The pattern of a job's id. No client can ask for `/jobs/.` or `/jobs/..`: they are resolved away. */
+export const ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,64}$/;
+
+/** Said where {@link ID_PATTERN} is expected. */
+function notDots(value: unknown): string {
+  return value === "." || value === ".." ? ', but not "." or "..", which no URL can name' : "";
+}
 
 /** A name, as {@link parseName} reads it, or an id. */
 export const NAME_SCHEMA: JsonSchema = { type: "string", pattern: ID_PATTERN.source };
@@ -96,7 +102,11 @@ export const JOB_FIELDS = {
   kind: described(NAME, "What runs it: count, command, http, or a kind of a handler."),
   payload: {
     parse: (value: unknown): Parsed<unknown> => ({ value }),
-    schema: { description: "What the kind is given. Of count: the text; of http: the request." },
+    schema: {
+      description:
+        "What the kind is given. Of count: the text; of http: the request. A kind of a " +
+        "handler may go without: it is given null.",
+    },
   },
   command: {
     parse: parseCommand,
@@ -211,7 +221,11 @@ export const JOB_SCHEMA: JsonSchema = {
     Object.entries(JOB_FIELDS).map(([name, { schema }]) => [name, schema]),
   ),
   additionalProperties: false,
-  anyOf: [{ required: ["command"] }, { required: ["kind", "payload"] }],
+  anyOf: [
+    { required: ["command"] },
+    { required: ["kind", "payload"] },
+    { required: ["kind"], properties: { kind: { not: { enum: BUILT_IN_KINDS } } } },
+  ],
   not: { required: ["run_at", "delay"] },
   dependentRequired: { on_conflict: ["unique_key"], after_on: ["after"] },
 };
@@ -314,8 +328,10 @@ function tryParseNewJob(
   } else if (!has("kind")) {
     report("kind", `kind: missing; expected one of ${listKinds(context)}, or a command`);
   } else if (!has("payload")) {
-    if (file === null) report("payload", "payload: missing");
-    else payload = null; // the file may say it all
+    // The file may say it all; and what a kind of a user needs, its handler knows.
+    const isOfUser = kind !== undefined && !BUILT_IN_KINDS.includes(kind);
+    if (file !== null || isOfUser) payload = null;
+    else report("payload", "payload: missing");
   }
 
   const parsePayload = kind === undefined ? undefined : context.kinds.get(kind);
@@ -407,8 +423,8 @@ function readExtras(
 function parseId(value: unknown): Parsed<string> {
   if (typeof value === "string" && ID_PATTERN.test(value)) return { value };
   return {
-    problem: `expected 1 to ${LIMITS.idLength} characters of A-Z a-z 0-9 . _ : -, got ` +
-      describe(value),
+    problem: `expected 1 to ${LIMITS.idLength} characters of A-Z a-z 0-9 . _ : -` +
+      `${notDots(value)}, got ${describe(value)}`,
   };
 }
 
@@ -416,8 +432,8 @@ function parseId(value: unknown): Parsed<string> {
 export function parseName(value: unknown): Parsed<string> {
   if (typeof value === "string" && ID_PATTERN.test(value)) return { value };
   return {
-    problem: `expected a name of 1 to ${LIMITS.nameLength} characters of A-Z a-z 0-9 . _ : -, ` +
-      `got ${describe(value)}`,
+    problem: `expected a name of 1 to ${LIMITS.nameLength} characters of A-Z a-z 0-9 . _ : -` +
+      `${notDots(value)}, got ${describe(value)}`,
   };
 }
 

@@ -79,7 +79,10 @@ Deno.test("bad schedules are refused with exit code 2, and all that is wrong is 
   for (const field of ["name", "cron", "tz"]) assert.match(both, new RegExp(`^  ${field}: `, "m"));
   assert.match(await refused("a", "--cron", "0 0 30 2 *", "true"), /never comes/);
   assert.match(await refused("a", "true"), /either cron or every/);
-  assert.match(await refused("a", "--every", "1h"), /a command, --kind with --payload, or --job/);
+  assert.match(
+    await refused("a", "--every", "1h"),
+    /a command, --kind \(with --payload\), or --job/,
+  );
   assert.match(await refused("a", "--every", "1h", "x", "y"), /expected one command, got 2 words/);
   assert.match(await refused("a", "--every", "1h", "--job", "{"), /--job/);
   assert.match(await refused("a", "--every", "1h", "--kind", "count"), /payload: missing/);

@@ -81,7 +81,7 @@ Deno.test("the other answers of a program: error, cancel, snooze", async () => {
       *'"snooze"'*)
         if [ -e snoozed ]; then echo '{"type":"result","result":"awake"}'
         else touch snoozed; echo '{"type":"snooze","delay":0.05}'; fi ;;
-      *'"badfollow"'*) echo '{"type":"enqueue","job":{"kind":"sh"}}'; echo '{"type":"result"}' ;;
+      *'"badfollow"'*) echo '{"type":"enqueue","job":{"kind":"count"}}'; echo '{"type":"result"}' ;;
       *) echo '{"type":"result","result":"plain"}' ;;
     esac
   `);
@@ -100,7 +100,7 @@ Deno.test("a program that waits for the answer to its follow-up gets it", async 
   await using sandbox = await withProgram(`
     echo '{"type":"enqueue","ref":"a","job":{"id":"child","command":"echo hi"}}'
     read -r good
-    echo '{"type":"enqueue","ref":"b","job":{"kind":"sh"}}'
+    echo '{"type":"enqueue","ref":"b","job":{"kind":"count"}}'
     read -r bad
     echo "{\\"type\\":\\"result\\",\\"result\\":[$good,$bad]}"
   `);

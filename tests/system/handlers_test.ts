@@ -150,7 +150,7 @@ Deno.test("a follow-up that cannot be is an error where it is enqueued", async (
       try { await ctx.enqueue({ kind: "nope", payload: 1, priority: "high" }); }
       catch (error) { return error.message; }
     }
-    export function dropped(_p, ctx) { ctx.enqueue({ kind: "caught" }); return 1; }
+    export function dropped(_p, ctx) { ctx.enqueue({ kind: "count" }); return 1; }
   `);
   await sandbox.worker(HANDLERS);
   const caught = await run(sandbox, { kind: "caught" });

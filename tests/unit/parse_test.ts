@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InvalidInputError, type Problem } from "../../src/job/errors.ts";
-import { LIMITS, type NewJob } from "../../src/job/job.ts";
+import { BUILT_IN_KINDS, LIMITS, type NewJob } from "../../src/job/job.ts";
 import { describe, parseNewJob, parseNewJobs } from "../../src/job/parse.ts";
 import type { ParseContext, PayloadParser } from "../../src/job/parse.ts";
 import { ACCEPTED, NOW_MS, REFUSED } from "../helpers/field_examples.ts";
@@ -136,9 +136,27 @@ Deno.test("kind command beside a command is no contradiction", () => {
   assert.equal(parse({ kind: "command", command: "ls" }).kind, "command");
 });
 
+Deno.test("a kind of a user may go without a payload: it is given null", () => {
+  assert.equal(parse({ kind: "echo" }).payload, parse({ kind: "echo", payload: null }).payload);
+  for (const kind of BUILT_IN_KINDS) {
+    const details = problemsOf(() => parse({ kind })).map(({ detail }) => detail);
+    assert.ok(details.includes("payload: missing"), kind);
+  }
+});
+
+Deno.test("no id, queue or kind is called . or .., because no URL could name it", () => {
+  for (const name of [".", ".."]) {
+    for (const field of ["id", "queue"]) {
+      const [problem] = problemsOf(() => parse({ command: "ls", [field]: name }));
+      assert.match(problem!.detail, /but not "\." or "\.\.", which no URL can name, got "\.+"$/);
+    }
+  }
+  assert.equal(parse({ command: "ls", id: "..." }).id, "...");
+});
+
 Deno.test("a missing kind, a missing payload and an unknown kind are each named", () => {
   assert.match(problemsOf(() => parse({}))[0]!.detail, /^kind: missing; expected one of "echo"/);
-  const noPayload = problemsOf(() => parse({ kind: "echo" }));
+  const noPayload = problemsOf(() => parse({ kind: "command" }));
   assert.deepEqual(noPayload, [{ detail: "payload: missing", pointer: "/payload" }]);
   assert.match(
     problemsOf(() => parse({ kind: "mail", payload: 1 }))[0]!.detail,

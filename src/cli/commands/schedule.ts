@@ -57,7 +57,7 @@ function readJob(invocation: Invocation): Record<string, unknown> {
   ];
   if (sources.filter(Boolean).length !== 1) {
     throw new UsageError(
-      "expected one of: a command, --kind with --payload, or --job with JSON",
+      "expected one of: a command, --kind (with --payload), or --job with JSON",
       spec.usageHint,
     );
   }
