@@ -4,12 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers";
 import { newJob, T0 } from "../helpers/jobs.ts";
 import { tempStore } from "../helpers/temp_store.ts";
 
-/** Ends the turn of the event loop. */
+/** Ends the turn of the event loop: a timer alone may come before the immediates of this turn. */
 function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+  return new Promise((resolve) => setTimeout(() => setImmediate(resolve)));
 }
 
 Deno.test("sqlite: a read that comes after a write was asked for does not stand in its way", async () => {
