@@ -20,7 +20,7 @@ ${EXPERIMENTS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n"
 Options:
   --quick         small numbers, a few minutes altogether: for every change
   --seed N        repeats the choices of an earlier run
-  --soak TIME     how long the soak lasts, as 30s or 30m (default 30m, with --quick 30s)
+  --soak TIME     how long the soak lasts, as 30s or 30m (default 30m, with --quick 20s)
   --json          one JSON document instead of the report
   --help          this text
 
@@ -135,7 +135,7 @@ function parseOptions(args: string[]): Options | null {
     isQuick: values.quick!,
     isJson: values.json!,
     seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : parseSeed(values.seed),
-    soakMs: parseTime(values.soak ?? (values.quick ? "30s" : "30m")),
+    soakMs: parseTime(values.soak ?? (values.quick ? "20s" : "30m")),
   };
 }
 

@@ -114,11 +114,16 @@ export class Model {
 
   /** When the next job of these queues falls due that is not yet due. */
   nextDueAtMs(queues: readonly string[]): number | null {
-    const waiting = [...this.jobs.values()]
+    const times = this.laterTimes(queues);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
+  /** When the jobs of these queues fall due that are not yet due. */
+  laterTimes(queues: readonly string[]): number[] {
+    return [...this.jobs.values()]
       .filter((job) => isAllowed("claim", job.state) && job.runAtMs > this.nowMs)
       .filter((job) => queues.includes(job.queue) && job.runAtMs !== HELD_MS)
       .map((job) => job.runAtMs);
-    return waiting.length === 0 ? null : Math.min(...waiting);
   }
 
   claim(leased: LeasedJob, holder: string): void {

@@ -14,7 +14,7 @@ export const model: Experiment = {
   limitMs: ({ pick }) => pick(60 * 60_000, 180_000),
 
   async run({ pick, seed, progress }: ProveContext): Promise<Figure[]> {
-    const goal = pick(10_000, 500);
+    const goal = pick(10_000, 300);
     const walked = new Set<JobEvent>();
     let walks = 0;
     let events = 0;
