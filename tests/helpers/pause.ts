@@ -1,7 +1,9 @@
 /** Pauses a process of the program where that harms nobody else. Knows no job. */
 import { DatabaseSync } from "node:sqlite";
+import { isPostgresUrl } from "../../src/lib/database_url.ts";
 import type { Service } from "./cli.ts";
 import { eventually } from "./eventually.ts";
+import { execute } from "./postgres.ts";
 import { isPaused } from "./processes.ts";
 
 /**
@@ -12,10 +14,19 @@ export async function pauseBetweenCommits(service: Service, db: string): Promise
   await eventually(async () => {
     service.signal("SIGSTOP");
     await eventually(() => isPaused(service.pid), { what: "the process stood still", everyMs: 1 });
-    if (canWrite(db)) return true;
+    if (isPostgresUrl(db) ? await isNobodyWriting(db) : canWrite(db)) return true;
     service.signal("SIGCONT");
     return false;
   }, { what: "the process was paused between two commits" });
+}
+
+async function isNobodyWriting(url: string): Promise<boolean> {
+  const [row] = await execute(
+    url,
+    "SELECT count(*)::int AS writing FROM pg_stat_activity " +
+      "WHERE application_name = 'queuectl' AND state <> 'idle'",
+  );
+  return row!["writing"] === 0;
 }
 
 function canWrite(db: string): boolean {

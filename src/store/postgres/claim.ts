@@ -34,6 +34,9 @@ const MOST_STEPS = 1_024;
 /** When the next claim follows, after one that has looked so far in vain. */
 const GO_ON_AFTER_MS = 100;
 
+/** How far apart the clocks of processes may be. */
+const MOST_SKEW_MS = 10_000;
+
 /** The largest page. */
 const PAGE = 512;
 
@@ -255,7 +258,7 @@ async function openSource(
     }
   }
   if (rules.rate !== null) {
-    const { left, nextAtMs } = startsLeft(rules.rate, rules.starts, search.nowMs);
+    const { left, nextAtMs } = startsLeft(rules.rate, rules.starts, rateTime(rules, search.nowMs));
     search.expect(nextAtMs);
     if (left === 0) return null;
     byRate = left;
@@ -273,9 +276,19 @@ async function closeSource(
   if (taken >= byRunning) search.isHeldBack = true;
   if (rules.rate === null) return;
   const { rate } = rules;
-  const { nowMs } = search;
+  const nowMs = rateTime(rules, search.nowMs);
   const starts = await countStarts(queue, { ...rules, rate }, { nowMs, jobs: taken }, transaction);
   if (taken >= byRate) search.expect(startsLeft(rate, starts, nowMs).nextAtMs);
+}
+
+/**
+ * The time by which a rate is kept. Another process may have started jobs "later" than now: its clock is
+ * a little ahead, or this one has waited for the queue's row since it looked at its own. Starts that are
+ * further away are from before a clock was set back, and do not count.
+ */
+function rateTime({ starts }: CountedRules, nowMs: number): number {
+  const lastMs = starts.at(-1)?.[0] ?? nowMs;
+  return lastMs - nowMs <= MOST_SKEW_MS ? Math.max(nowMs, lastMs) : nowMs;
 }
 
 async function lease(

@@ -53,7 +53,7 @@ const ANSWER_MS = 30_000;
  */
 const SETTINGS = "SET jit = off; SET plan_cache_mode = force_generic_plan; " +
   "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; " +
-  "SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '60s'; " +
+  "SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '10s'; " +
   "SET lock_timeout = '20s'; SET client_min_messages = warning";
 
 /** So many statements are prepared in a session; others are those with filters, which vary. */

@@ -28,6 +28,7 @@ import * as deliveries from "./deliveries.ts";
 import { resumeEnds } from "./ends.ts";
 import { asStoreError } from "./errors.ts";
 import * as files from "./files.ts";
+import { fold } from "./fold.ts";
 import { journalPage } from "./journal.ts";
 import { changeRules } from "./limits.ts";
 import { addMetrics, allMetrics } from "./metrics.ts";
@@ -51,6 +52,9 @@ import { Writer } from "./writer.ts";
 
 /** How long a search looks before it comes back with what it has. */
 const SEARCH_PATIENCE_MS = 2_000;
+
+/** Once in so many reaps, which come every few seconds. */
+const FOLD_EVERY_REAPS = 12;
 
 /** How long the end of a store goes on telling jobs of the end of others. */
 const CLOSING_MS = 500;
@@ -95,6 +99,7 @@ function assemble(
     if (closingSinceMs !== null && performance.now() - closingSinceMs > CLOSING_MS) return;
     write(resumeEnds).catch(() => {});
   };
+  let reaps = 0;
   const ownListeners = new Set<() => void>();
   writer.onTold = () => ownListeners.forEach((listener) => listener());
   let isClosed = false;
@@ -134,6 +139,8 @@ function assemble(
         // What has to be done now and then, and costs little when there is nothing to do.
         await sweepRequests(request.nowMs, transaction);
         await resumeEnds(transaction);
+        // Processes that live too briefly to fold what they add, such as commands, leave it to others.
+        if (reaps++ % FOLD_EVERY_REAPS === 0) await fold(transaction, place, request.nowMs);
         return await reap(request, transaction);
       }, quiet),
     rebase: (nowMs) => write((transaction) => rebase(nowMs, transaction)),
