@@ -51,6 +51,14 @@ Deno.test("a job after one that is dead is cancelled at once, and the answer say
   assert.equal(other.body.status, "pending");
 });
 
+Deno.test("DELETE answers for which jobs a job waited that is deleted while it waits", async () => {
+  await using bench = await httpBench();
+  await bench.post("/jobs", { ...COUNT, id: "a" });
+  await bench.post("/jobs", { ...COUNT, id: "b", after: "a" });
+  const { status, body } = await bench.call("/jobs/b", { method: "DELETE" });
+  assert.deepEqual([status, body.state, body.waiting_for], [200, "pending", ["a"]]);
+});
+
 Deno.test("every unknown id to wait for is named, with its place in a batch", async () => {
   await using bench = await httpBench();
   const single = assertProblem(await bench.post("/jobs", { ...COUNT, after: ["x", "y"] }), 422);

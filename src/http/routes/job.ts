@@ -7,7 +7,7 @@ import { isFinished } from "../../job/state.ts";
 import { changesWork, parseEdit } from "../../queue/edit.ts";
 import { findObstacle } from "../../queue/obstacle.ts";
 import type { Queue } from "../../queue/queue.ts";
-import { jobView, statusOf } from "../../queue/views.ts";
+import { jobView, progressView, statusOf, statusView } from "../../queue/views.ts";
 import { lookUntil } from "../../queue/watching.ts";
 import { missingScope } from "../auth.ts";
 import { checkCommand } from "../command_right.ts";
@@ -115,7 +115,14 @@ async function readChanges({ request, services: { bodies, settings } }: Call): P
 /** Answers with the job as it was. */
 export async function deleteJob(call: Call): Promise<Response> {
   const { queue } = call.services;
-  return changed(await queue.remove(jobIdOf(call), call.caller.name), queue);
+  const found = await findJob(call);
+  // Afterwards nobody knows it any more.
+  const [waitingFor, progress] = await Promise.all([
+    queue.waitingFor(found),
+    queue.progress(found),
+  ]);
+  const job = await queue.remove(found.id, call.caller.name);
+  return json({ id: job.id, ...statusView(job, waitingFor), ...progressView(progress) });
 }
 
 async function changed(job: Job, queue: Queue): Promise<Response> {

@@ -109,7 +109,7 @@ export async function removeJob(
   if (isLeased(job.state)) return { result: "refused", job };
   const ending = { seq: job.seq, traits };
   // To others it is as if it were cancelled.
-  if (!isFinished(job.state)) await onEnd(ending, "cancelled", nowMs, transaction);
+  if (!isFinished(job.state)) await onEnd(ending, "deleted", nowMs, transaction);
   const { queue } = job;
   await removeJobs([{ ...ending, queue, state: job.state as CountedState }], transaction);
   return { result: "changed", job };

@@ -5,7 +5,7 @@
  */
 import { type AfterCondition, type AttemptError, HELD_MS } from "../../job/job.ts";
 import { fromStates, targetState } from "../guard.ts";
-import { type EndingJob, type EndState, meets, unmetError } from "../shared/endings.ts";
+import { type EndingJob, meets, type ToldEnd, unmetError } from "../shared/endings.ts";
 import { errorToText } from "../shared/rows.ts";
 import { MATTERS_AT_END, TRAITS } from "../shared/traits.ts";
 import type { CountedState } from "../shared/counted.ts";
@@ -17,7 +17,7 @@ import type { Transaction } from "./transaction.ts";
 /** A job that has ended, of which not all dependents may know yet. */
 interface Ending {
   readonly seq: number;
-  readonly state: EndState;
+  readonly state: ToldEnd;
   readonly atMs: number;
   /** Those up to this one know. */
   toldSeq: number;
@@ -29,7 +29,7 @@ const PAGE = 128;
 /** The job has just entered the state. */
 export async function onEnd(
   job: EndingJob,
-  state: EndState,
+  state: ToldEnd,
   nowMs: number,
   transaction: Transaction,
 ): Promise<void> {
@@ -64,7 +64,7 @@ export async function resumeEnds(transaction: Transaction): Promise<void> {
   );
   const endings = rows.map((row) => ({
     seq: row["seq"] as number,
-    state: row["state"] as EndState,
+    state: row["state"] as ToldEnd,
     atMs: row["at"] as number,
     toldSeq: row["told_seq"] as number,
   }));
@@ -75,14 +75,16 @@ export async function resumeEnds(transaction: Transaction): Promise<void> {
 /** What the end means, but for those who wait for it: they are told later. */
 async function end(
   { seq, traits }: EndingJob,
-  state: EndState,
+  state: ToldEnd,
   { atMs, endings }: { atMs: number; endings: Ending[] },
   transaction: Transaction,
 ): Promise<void> {
   if (traits & TRAITS.UNIQUE) {
     await transaction.run("DELETE FROM unique_keys WHERE seq = $1", seq);
   }
-  if (traits & TRAITS.CALLBACK) await recordDelivery(seq, state, atMs, transaction);
+  if (traits & TRAITS.CALLBACK) {
+    await recordDelivery(seq, state === "deleted" ? "cancelled" : state, atMs, transaction);
+  }
   if (traits & TRAITS.AWAITED) endings.push({ seq, state, atMs, toldSeq: 0 });
 }
 

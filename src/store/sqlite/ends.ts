@@ -6,7 +6,13 @@
  * Invariant: what one end brings about, however far it goes, is done in steps, of which a transaction
  * takes a bounded number. The rest is kept in `endings` and goes on in the next transaction.
  */
-import { type EndingJob, type EndState, meets, unmetError } from "../shared/endings.ts";
+import {
+  type EndingJob,
+  type EndState,
+  meets,
+  type ToldEnd,
+  unmetError,
+} from "../shared/endings.ts";
 import { type AfterCondition, type AttemptError, HELD_MS } from "../../job/job.ts";
 import { fromStates, targetState } from "../guard.ts";
 import type { Connection, Row } from "./connection.ts";
@@ -30,7 +36,7 @@ export interface Ends {
 /** A job that has ended, of which not all dependents may know yet. */
 interface Ending {
   readonly seq: number;
-  readonly state: EndState;
+  readonly state: ToldEnd;
   readonly atMs: number;
   /** Those up to this one know. */
   toldSeq: number;
@@ -68,7 +74,7 @@ export function prepareEnds(connection: Connection): Ends {
 
   function onEnd(
     job: EndingJob,
-    state: EndState,
+    state: ToldEnd,
     nowMs: number,
     transaction: Transaction,
   ): void {
@@ -81,12 +87,14 @@ export function prepareEnds(connection: Connection): Ends {
   /** What the end means, but for those who wait for it: they are told later, from `endings`. */
   function end(
     { seq, traits }: EndingJob,
-    state: EndState,
+    state: ToldEnd,
     { atMs, endings }: { atMs: number; endings: Ending[] },
     transaction: Transaction,
   ): void {
     if (traits & TRAITS.UNIQUE) freeKey.run(seq);
-    if (traits & TRAITS.CALLBACK) recordDelivery(seq, state, atMs, transaction);
+    if (traits & TRAITS.CALLBACK) {
+      recordDelivery(seq, state === "deleted" ? "cancelled" : state, atMs, transaction);
+    }
     if (traits & TRAITS.AWAITED) endings.push({ seq, state, atMs, toldSeq: 0 });
   }
 
@@ -151,7 +159,7 @@ export function prepareEnds(connection: Connection): Ends {
       tellAll(endings, transaction);
     },
     onRemoval(job, nowMs, transaction) {
-      onEnd(job, "cancelled", nowMs, transaction);
+      onEnd(job, "deleted", nowMs, transaction);
     },
     resume(transaction) {
       const rows = selectEndings.all(PAGE);
@@ -159,7 +167,7 @@ export function prepareEnds(connection: Connection): Ends {
       for (const row of rows) forget.run(row["seq"]!);
       const endings = rows.map((row) => ({
         seq: row["seq"] as number,
-        state: row["state"] as EndState,
+        state: row["state"] as ToldEnd,
         atMs: row["at"] as number,
         toldSeq: row["told_seq"] as number,
       }));

@@ -60,6 +60,9 @@ export function relationPromises({ test }: Suite): void {
         const job = await find(store, "b");
         assert.equal(job.state, runs ? "pending" : "cancelled");
         assert.equal(job.lastError?.code, runs ? undefined : "dependency");
+        if (!runs && way.startsWith("removed")) {
+          assert.match(job.lastError!.message, /the job a, .*: it was deleted$/);
+        }
         const nowMs = T0 + LEASE_MS;
         assert.deepEqual(await idsClaimed(store, { free: 9, nowMs }), runs ? ["b"] : []);
         const [dependency] = await store.dependencies(job.seq);
