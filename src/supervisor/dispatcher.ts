@@ -330,7 +330,10 @@ export class Dispatcher {
     if ("dueAtMs" in outcome) this.#timer.expect(outcome.dueAtMs);
     if (outcome.event === "release") this.#mayBeDue = true;
     if (outcome.event === "complete") {
+      const told = new Set<string>();
       for (const { id, queue, kind } of outcome.followUps ?? []) {
+        if (told.has(id)) continue; // the first of them was added
+        told.add(id);
         events.emit({ type: "job.added", jobId: id, queue, kind });
       }
     }

@@ -144,6 +144,21 @@ Deno.test("follow-ups come with the success of their job, or not at all", async 
   }
 });
 
+Deno.test("two follow-ups with one id are one job, and are logged once", async () => {
+  await using sandbox = await withModule(`
+    export async function parent(_p, ctx) {
+      for (let time = 0; time < 2; time++) await ctx.enqueue({ id: "twin", command: "true" });
+    }
+  `);
+  const worker = await sandbox.worker([...HANDLERS, "--log-level", "debug"]);
+  await run(sandbox, { kind: "parent" });
+  assert.equal(await sandbox.wait(["twin"]), 0);
+  const told = () =>
+    worker.stderr.split("\n").filter((line) => /job\.added/.test(line) && /twin/.test(line));
+  await eventually(() => told().length > 0, { what: "the follow-up is logged" });
+  assert.equal(told().length, 1);
+});
+
 Deno.test("a follow-up that cannot be is an error where it is enqueued", async () => {
   await using sandbox = await withModule(`
     export async function caught(_p, ctx) {
