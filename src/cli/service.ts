@@ -124,7 +124,8 @@ export function runService(
 }
 
 /** @throws {UsageError} saying what is wrong with the handlers. */
-async function openHandlers(settings: Settings, io: CliIo): Promise<HandlerBook> {
+/** @throws {UsageError} with everything that is wrong. */
+export async function openHandlers(settings: Settings, io: CliIo): Promise<HandlerBook> {
   try {
     const write = (bytes: Uint8Array) => io.stderr.write(new TextDecoder().decode(bytes));
     return await HandlerBook.open({ settings, cwd: io.cwd(), write });

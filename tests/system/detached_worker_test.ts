@@ -8,6 +8,18 @@ async function listWorkers(sandbox: Sandbox): Promise<JobJson[]> {
   return JSON.parse(await sandbox.ok("worker", "list", "--json"));
 }
 
+Deno.test("worker start --detach says itself what is wrong with the handlers", async () => {
+  await using sandbox = await Sandbox.create();
+  Deno.writeTextFileSync(sandbox.path("broken.ts"), "export const = 1;");
+  const { code, stderr } = await sandbox.run([
+    ...["worker", "start", "--detach", "--handlers", "broken.ts"],
+  ]);
+  assert.equal(code, 2);
+  assert.match(stderr, /broken\.ts/);
+  assert.doesNotMatch(stderr, /without --detach/);
+  assert.deepEqual(await listWorkers(sandbox), []);
+});
+
 Deno.test("detached workers are up when start returns, work, and end when they are told to", async () => {
   await using sandbox = await Sandbox.create();
   const started = JSON.parse(

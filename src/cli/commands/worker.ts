@@ -8,7 +8,7 @@ import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { CommandError, EXIT, UsageError } from "../exit.ts";
 import { plural } from "../output.ts";
-import { openFile, runService } from "../service.ts";
+import { openFile, openHandlers, runService } from "../service.ts";
 import { pause } from "../../lib/pause.ts";
 
 /** How long detached workers may take to be up. */
@@ -41,6 +41,7 @@ function detach(invocation: Invocation): Promise<number> {
     // What would end the new process at once, where nobody sees it, is found here.
     const logFile = settings["log-file"];
     if (logFile !== null) openFile(logFile)[Symbol.dispose]();
+    (await openHandlers(settings, io))[Symbol.dispose]();
 
     const { command, args } = selfCommand();
     const db = absoluteDatabase(io.cwd(), settings.db);
