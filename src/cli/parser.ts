@@ -38,7 +38,7 @@ export async function parseCommandLine(
     onCommand: (spec, command) => invocation = readInvocation(spec, command, { words, io }),
   });
   try {
-    await program.parseAsync([...words], { from: "user" });
+    await program.parseAsync(helpAsked(words, program, io), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     const isHelp = ["commander.helpDisplayed", "commander.version"].includes(error.code) ||
@@ -47,6 +47,26 @@ export async function parseCommandLine(
   }
   if (invocation === undefined) return { exitCode: EXIT.usage };
   return { invocation };
+}
+
+/** `help dlq list` is `dlq list --help`; the words must name a command. */
+function helpAsked(words: readonly string[], program: Command, io: CliIo): string[] {
+  if (words[0] !== "help") return [...words];
+  const names = words.slice(1).filter((word) => word !== "help" && !word.startsWith("-"));
+  let at = program;
+  for (const name of names) {
+    const found = at.commands.find((one) => one.name() === name);
+    if (found === undefined && at.commands.length > 0) {
+      const path = [...namesOf(at).slice(1), name].join(" ");
+      const known = at.commands.map((one) => one.name());
+      writeError(io, `unknown command '${path}'${didYouMean(name, known)}`);
+      writeMessage(io, `Run '${[...namesOf(at), "--help"].join(" ")}' for usage.`);
+      throw new CommanderError(EXIT.usage, "queuectl.unknownCommand", "");
+    }
+    if (found === undefined) break;
+    at = found;
+  }
+  return [...namesOf(at).slice(1), "--help"];
 }
 
 /** The parser for the whole table. */
@@ -122,8 +142,9 @@ function setUp(command: Command, io: CliIo): void {
       getErrHasColors: () => hasColor(io, io.stderr),
     })
     .configureHelp({ styleTitle: (title) => outColors.bold(title) });
-  if (command.parent === null) command.helpCommand("help [command]", "Print the help of a command");
-  else command.helpCommand(false);
+  if (command.parent === null) {
+    command.helpCommand("help [command...]", "Print the help of a command");
+  } else command.helpCommand(false);
 }
 
 function describe(command: Command, spec: CommandSpec): void {

@@ -7,6 +7,8 @@ import { program, queuectl, tempDir } from "../helpers/cli.ts";
 const BAD: readonly [line: string[], message: RegExp][] = [
   [[], /Usage: queuectl/],
   [["lst"], /unknown command 'lst'[\s\S]*Did you mean list\?/],
+  [["help", "lsit"], /unknown command 'lsit'; did you mean "list"\?/],
+  [["help", "dlq", "lst"], /unknown command 'dlq lst'; did you mean "list"\?/],
   [["worker", "strt"], /unknown command 'strt'.*did you mean "start"\?/],
   [["dlq", "rety"], /unknown command 'rety'[\s\S]*Did you mean retry\?/],
   [["dlq"], /Usage: queuectl dlq/],
@@ -95,6 +97,16 @@ Deno.test("a wrong environment variable is named", async () => {
   const { code, stderr } = await queuectl(["list"], { ...temp, env: { QUEUECTL_PORT: "x" } });
   assert.equal(code, 2);
   assert.match(stderr, /QUEUECTL_PORT: expected a whole number from 0 to 65535, got "x"/);
+});
+
+Deno.test("help of a command in a group is the command's own", async () => {
+  await using temp = await tempDir();
+  const [help, own] = await Promise.all([
+    queuectl(["help", "dlq", "list"], temp),
+    queuectl(["dlq", "list", "--help"], temp),
+  ]);
+  assert.deepEqual([help.code, help.stdout], [0, own.stdout]);
+  assert.match(help.stdout, /^Usage: queuectl dlq list /);
 });
 
 Deno.test("a wrong stored setting stops commands, but not config, which can repair it", async () => {
