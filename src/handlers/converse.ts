@@ -23,6 +23,8 @@ export interface Conversation {
   readonly program: "ready" | "ended" | "broken";
   /** Whether it has said anything about this job. */
   readonly hasSpoken: boolean;
+  /** It says that it cannot run anything, whatever the job. */
+  readonly isUnusable: boolean;
 }
 
 /** A line may be so much longer than the longest result, for what stands around it. */
@@ -66,6 +68,7 @@ class Talk {
   /** What went wrong in what it asked for; counts only if it answers with a success. */
   #failure: AttemptError | null = null;
   #hasSpoken = false;
+  #isUnusable = false;
   #followUps = 0;
   readonly #pending = new Set<Promise<void>>();
 
@@ -102,7 +105,10 @@ class Talk {
     const { said, id } = heard;
     if (said.type === "ready") return;
     this.#hasSpoken = true;
-    if (said.type === "unusable") return this.#break(said.message, "spawn");
+    if (said.type === "unusable") {
+      this.#isUnusable = true;
+      return this.#break(said.message, "spawn");
+    }
     if (id !== null && id !== this.#job.id) {
       return this.#break(`said ${said.type} for the job ${id} while it ran ${this.#job.id}`);
     }
@@ -144,7 +150,7 @@ class Talk {
   }
 
   #conclusion(end: AttemptEnd, program: Conversation["program"]): Conversation {
-    return { end, program, hasSpoken: this.#hasSpoken };
+    return { end, program, hasSpoken: this.#hasSpoken, isUnusable: this.#isUnusable };
   }
 
   #take(said: Exclude<Said, { type: "ready" | "unusable" }>): void {

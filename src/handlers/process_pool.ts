@@ -25,6 +25,12 @@ export interface PoolOptions {
 const FIRST_REST_MS = 100;
 const LONGEST_REST_MS = 5_000;
 
+/**
+ * Jobs of a program whose files do not load, and are watched, are put off for so long: somebody is in
+ * the middle of a change.
+ */
+const HOLD_MS = 2_000;
+
 /** A warm process that had nothing to do for so long is ended: it only takes memory. */
 const IDLE_MS = 5 * 60_000;
 
@@ -35,6 +41,8 @@ interface Entry {
   deathsInARow: number;
   /** By `performance.now()`. */
   restUntilMs: number;
+  /** Jobs are put off until then. */
+  heldUntilMs: number;
 }
 
 export class ProcessPool {
@@ -69,6 +77,17 @@ export class ProcessPool {
     }
     await rest(Math.min(entry.restUntilMs - performance.now(), mostRestMs), signal);
     return this.#start(program);
+  }
+
+  /** For how long jobs of the program are to be put off; 0: they may run. */
+  heldMs(program: Program): number {
+    return Math.max(0, Math.ceil(this.#entryOf(program).heldUntilMs - performance.now()));
+  }
+
+  /** Its files do not load: its jobs are put off for so long. */
+  hold(program: Program): number {
+    this.#entryOf(program).heldUntilMs = performance.now() + HOLD_MS;
+    return HOLD_MS;
   }
 
   /** Takes a process back after a job. */
@@ -157,7 +176,7 @@ export class ProcessPool {
     const key = keyOf(program);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = { idle: null, idleTimer: undefined, deathsInARow: 0, restUntilMs: 0 };
+      entry = { idle: null, idleTimer: undefined, deathsInARow: 0, restUntilMs: 0, heldUntilMs: 0 };
       if (this.#current.has(key)) this.#entries.set(key, entry);
     }
     return entry;

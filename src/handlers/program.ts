@@ -23,6 +23,8 @@ export interface Program {
   readonly files: readonly string[];
   /** Rises when they have changed: the same words then start another program. */
   readonly generation: number;
+  /** Its files are looked at, so that one that does not load is soon followed by one that does. */
+  readonly isWatched?: boolean;
 }
 
 /** The kinds of a user and what runs them; must survive `postMessage`. */

@@ -47,6 +47,8 @@ async function runIn(
   // A rest is not to use up the time that the attempt has.
   const mostRestMs = job.timeoutMs === null ? Infinity : job.timeoutMs / 2;
   while (true) {
+    const heldMs = pool.heldMs(program);
+    if (heldMs > 0) return { type: "snoozed", delayMs: heldMs };
     let process: HandlerProcess;
     try {
       process = await pool.take(program, { signal: context.signal, mostRestMs });
@@ -57,7 +59,15 @@ async function runIn(
     }
     const wasWarm = process.answers > 0;
     const line = jobLine(job, { input, context });
-    const { end, program: how, hasSpoken } = await converse(process, line, { program, context });
+    const { end, program: how, hasSpoken, isUnusable } = await converse(process, line, {
+      program,
+      context,
+    });
+    if (isUnusable && program.isWatched && !context.signal.aborted) {
+      // A broken file is no fault of the job: it keeps its attempts until the file is mended.
+      pool.giveBack(program, process, "ended");
+      return { type: "snoozed", delayMs: pool.hold(program) };
+    }
     pool.giveBack(program, process, how);
     // It had ended, in order, before it read of the job: a program may do so after any answer.
     if (wasWarm && how === "ended" && !hasSpoken && !context.signal.aborted) continue;

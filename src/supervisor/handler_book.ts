@@ -125,7 +125,11 @@ export class HandlerBook implements Disposable {
       if (failed.length > 0) {
         throw new HandlerError(failed.map(({ reason }) => reason.message).join("\n"));
       }
-      return userHandlers(results.flatMap((one) => one.status === "fulfilled" ? [one.value] : []));
+      return userHandlers(results.flatMap((one) => {
+        if (one.status === "rejected") return [];
+        const { kinds, program } = one.value;
+        return [{ kinds, program: { ...program, isWatched: settings.watch } }];
+      }));
     } finally {
       await guardian.close();
     }

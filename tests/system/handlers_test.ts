@@ -376,6 +376,28 @@ Deno.test("--watch loads changed handlers; what runs finishes on the old ones", 
   assert.equal((await run(sandbox, { kind: "fresh" }))["result"], "new kind");
 });
 
+Deno.test("--watch: a file that does not load costs no attempts; its jobs run when it is mended", async () => {
+  await using sandbox = await withModule("export const tell = () => 1;");
+  const worker = await sandbox.worker([...HANDLERS, "--watch"]);
+  Deno.writeTextFileSync(sandbox.path("handlers.ts"), "export const tell = ;");
+  await worker.sees("handlers.refused");
+  // No process is warm, so that the broken file is what would be started.
+  for (const id of ["a", "b"]) await enqueue(sandbox, { id, kind: "tell", max_retries: 0 });
+  await eventually(async () => {
+    const jobs = await Promise.all(["a", "b"].map((id) => sandbox.show(id)));
+    return jobs.every(({ state, run_at, created_at }) =>
+      state === "pending" && run_at > created_at
+    );
+  }, { what: "both were put off" });
+  Deno.writeTextFileSync(sandbox.path("handlers.ts"), "export const tell = () => 2;");
+  await worker.sees("handlers.reloaded");
+  await sandbox.wait(["a", "b"]);
+  for (const id of ["a", "b"]) {
+    const { state, result, attempts } = await sandbox.show(id);
+    assert.deepEqual([state, result, attempts], ["completed", 2, 0]);
+  }
+});
+
 Deno.test("a module that cannot be used is refused at the start, with the reason", async () => {
   await using sandbox = await Sandbox.create();
   const refusal = async (text: string | null, ...flags: string[]) => {
