@@ -100,7 +100,7 @@ Deno.test("logs of an attempt that never was exits 1, of a job that has not run 
   await fillStore(temp.db);
   const missing = await queuectl(["logs", "dead-1", "--attempt", "9"], temp);
   assert.equal(missing.code, 1);
-  assert.match(missing.stderr, /job dead-1 has no attempt 9/);
+  assert.match(missing.stderr, /job dead-1 has no attempt 9: the last one is \d$/m);
   const waiting = await queuectl(["logs", "mail-1"], temp);
   assert.deepEqual([waiting.code, waiting.stdout], [0, ""]);
   assert.match(waiting.stderr, /is pending: it has not run yet/);

@@ -25,7 +25,9 @@ export function run(invocation: Invocation): Promise<number> {
     const job = await queue.find(id);
     const output = await queue.output(job, { attempt, stream });
     if (output === null && attempt !== undefined) {
-      throw new CommandError(EXIT.failed, `job ${id} has no attempt ${attempt}`);
+      const last = (await queue.attempts(job)).at(-1)?.attempt;
+      const has = last === undefined ? "it has not run yet" : `the last one is ${last}`;
+      throw new CommandError(EXIT.failed, `job ${id} has no attempt ${attempt}: ${has}`);
     }
     if (output === null) invocation.out.message(`Job ${id} is ${job.state}: it has not run yet.`);
     else {
