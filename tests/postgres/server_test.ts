@@ -19,11 +19,13 @@ if (server !== null) {
   const { url, own } = server;
 
   Deno.test("several processes that open an empty database at once make its tables once", async () => {
-    await using schema = await tempSchema(server);
-    const stores = await Promise.all(Array.from({ length: 6 }, () => open(schema.url)));
-    await Promise.all(stores.map((store) => store.add([newJob()], T0)));
-    assert.equal((await stores[0]!.stats(T0)).counts.pending, 6);
-    for (const store of stores) await store[Symbol.asyncDispose]();
+    for (let round = 0; round < 5; round++) {
+      await using schema = await tempSchema(server);
+      const stores = await Promise.all(Array.from({ length: 6 }, () => open(schema.url)));
+      await Promise.all(stores.map((store) => store.add([newJob()], T0)));
+      assert.equal((await stores[0]!.stats(T0)).counts.pending, 6);
+      for (const store of stores) await store[Symbol.asyncDispose]();
+    }
   });
 
   Deno.test("a newer schema is refused, and so are the tables of another program", async () => {

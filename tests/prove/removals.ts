@@ -403,7 +403,7 @@ export const REMOVALS: readonly Removal[] = [
   },
   {
     protection: "running jobs of a key are counted",
-    file: "src/store/sqlite/claim.ts",
+    file: "src/store/shared/claim_search.ts",
     edits: [["if (this.#running === null || key === null) return true;", "if (true) return true;"]],
     caughtBy: { test: STORE_SUITE, named: "keyMaxRunning counts a key" },
   },

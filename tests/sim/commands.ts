@@ -261,6 +261,18 @@ const changing = fc.tuple(
     }, hasJobs),
 );
 
+const isLive = (model: Model) => (lease: ModelLease) => model.holds(lease, lease.holder);
+
+/** Seldom by chance: the last word of a holder, then a wish to cancel, then nothing for a whole lease. */
+const dyingCancelled = number.map((index) =>
+  event(`cancel what lease #${index} holds, whose holder died`, async (model, [store]) => {
+    const { job } = pick(model.leases.filter(isLive(model)), index);
+    const { result } = await store.cancel(job.id, model.nowMs);
+    assert.equal(result, model.cancel(job));
+    model.nowMs += LEASE_MS;
+  }, (model) => model.leases.some(isLive(model)))
+);
+
 const bulk = fc.tuple(fc.constantFrom("requeueDead", "purgeDead"), fc.integer({ min: 1, max: 3 }))
   .map(
     ([verb, limit]) =>
@@ -323,7 +335,7 @@ export function histories(maxCommands: number) {
         settling,
         renewing,
       ],
-      ...[reaping, changing, bulk, limiting, ticking, ticking],
+      ...[reaping, changing, dyingCancelled, bulk, limiting, ticking, ticking],
     ] as fc.Arbitrary<Event>[],
     { maxCommands, size: "max" },
   );

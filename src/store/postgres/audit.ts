@@ -1,4 +1,5 @@
 /** The audit log: written in the transaction of the change that it tells of, and bounded. */
+import { auditFromRow } from "../shared/audit_row.ts";
 import { AUDIT_KEPT, type AuditEntry, type AuditQuery, type Change } from "../store.ts";
 import type { AuditAction, AuditOutcome, Signature } from "../store.ts";
 import type { Sql } from "./connection.ts";
@@ -59,13 +60,5 @@ export async function readAudit(
     beforeSeq ?? Number.MAX_SAFE_INTEGER,
     limit,
   );
-  return rows.map((row) => ({
-    seq: row["seq"] as number,
-    atMs: row["at"] as number,
-    by: row["actor"] as string,
-    action: row["action"] as AuditAction,
-    target: row["target"] as string,
-    outcome: row["outcome"] as AuditOutcome,
-    detail: row["detail"] as string | null,
-  }));
+  return rows.map(auditFromRow);
 }

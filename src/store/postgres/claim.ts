@@ -6,15 +6,23 @@
  * Invariant: a claim that finds nothing it may lease says `isMoreDue: false`; whoever asks again
  * without being woken would ask in vain.
  */
-import type { LeasedJob, Payload } from "../../job/job.ts";
+import type { Payload } from "../../job/job.ts";
 import { startsLeft } from "../../job/rate.ts";
 import type { JobState } from "../../job/state.ts";
 import { RUNNABLE, targetState } from "../guard.ts";
 import type { DueKey } from "../shared/due_keys.ts";
 import type { CountedRules } from "../shared/rules.ts";
-import { type PackedJob, Packing } from "../shared/packing.ts";
-import { optionsFromText } from "../shared/rows.ts";
-import { TRAITS } from "../shared/traits.ts";
+import {
+  type Allowance,
+  ClaimSearch,
+  GO_ON_AFTER_MS,
+  KEY_PAGE,
+  MOST_QUEUES,
+  QUEUES_AT_ONCE,
+  QueueShare,
+} from "../shared/claim_search.ts";
+import { Packing } from "../shared/packing.ts";
+import { leasedFromRow, packedFromRow } from "../shared/rows.ts";
 import type { CountedState } from "../shared/counted.ts";
 import type { Claim, ClaimRequest } from "../store.ts";
 import type { Row } from "./connection.ts";
@@ -24,24 +32,11 @@ import { type Lane, type Level, type QueueLanes, queueLanes } from "./lanes.ts";
 import { allRules, countStarts, lockRules } from "./limits.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** So many queues take turns; then come others, should workers still be free. */
-const QUEUES_AT_ONCE = 64;
-
-/** Queues, and steps from key to key, that one claim takes; the next one goes on from there. */
-const MOST_QUEUES = 1_024;
-const MOST_STEPS = 1_024;
-
-/** When the next claim follows, after one that has looked so far in vain. */
-const GO_ON_AFTER_MS = 100;
-
 /** How far apart the clocks of processes may be. */
 const MOST_SKEW_MS = 10_000;
 
 /** The largest page. */
 const PAGE = 512;
-
-/** Of one key, after its first job. */
-const KEY_PAGE = 16;
 
 const EMPTY: Claim = { slots: [], isMoreDue: false, isHeldBack: false, nextDueAtMs: null };
 
@@ -132,8 +127,8 @@ export class Claims {
             sources.splice(index--, 1);
             break;
           }
-          if (!packing.hasRoomFor(packedJob(row))) return true;
-          packing.put(leasedJob(row));
+          if (!packing.hasRoomFor(packedFromRow(row))) return true;
+          packing.put(leasedFromRow(row, payloadOf(row)));
           transaction.count(queue, (row["state"] as JobState) as CountedState, -1);
           transaction.count(queue, "leased", 1);
           this.#lastQueue = queue;
@@ -152,8 +147,8 @@ export class Claims {
   async *#dueJobs(source: Source, context: Context): AsyncGenerator<Rows> {
     const { search } = context;
     for (const level of source.lanes.levels) {
-      const plain = search.wanted(level.plain);
-      const keyed = search.wanted(level.keyed);
+      const plain = search.wanted(level.plain, kindOf);
+      const keyed = search.wanted(level.keyed, kindOf);
       if (keyed.length === 0) {
         yield this.#plainJobs(plain, context);
       } else {
@@ -305,44 +300,12 @@ async function lease(
   await transaction.journal.jobs("job.started", seqs, transaction);
 }
 
-function leasedJob(row: Row): LeasedJob {
-  return {
-    seq: row["seq"] as number,
-    token: (row["lease_token"] as number) + 1,
-    id: row["id"] as string,
-    queue: row["queue"] as string,
-    kind: row["kind"] as string,
-    payload: (row["payload"] ?? row["payload_bytes"]) as Payload,
-    attempts: row["attempts"] as number,
-    maxRetries: row["max_retries"] as number,
-    timeoutMs: row["timeout_ms"] as number | null,
-    options: optionsFromText(row["options"] as string | null),
-    dueAtMs: row["run_at"] as number,
-    hasFiles: hasFiles(row),
-  };
-}
-
-/** What one claim looks for, and what it has learnt on the way. */
-class Search {
-  readonly nowMs: number;
-  readonly steps = { left: MOST_STEPS };
-  freeSlots: number;
-  /** Due jobs must wait until a running one ends. */
-  isHeldBack = false;
-  nextDueAtMs: number | null = null;
-  readonly #kinds: ReadonlySet<string> | null;
+class Search extends ClaimSearch {
   readonly #chunk: Readonly<Record<string, number>>;
 
-  constructor({ nowMs, slots, kinds, chunk }: ClaimRequest) {
-    this.nowMs = nowMs;
-    this.freeSlots = slots.length;
-    this.#kinds = kinds === undefined ? null : new Set(kinds);
-    this.#chunk = chunk;
-  }
-
-  /** The lanes of the kinds that this process runs. */
-  wanted(lanes: readonly Lane[]): readonly Lane[] {
-    return this.#kinds === null ? lanes : lanes.filter(({ kind }) => this.#kinds!.has(kind));
+  constructor(request: ClaimRequest) {
+    super(request);
+    this.#chunk = request.chunk;
   }
 
   isDue({ firstAtMs }: Lane): boolean {
@@ -354,53 +317,22 @@ class Search {
     // Where jobs were large, a free worker takes one: reading a page of them would be waste.
     return this.freeSlots * (isChunked ? Math.max(1, this.#chunk[kind] ?? 1) : 1);
   }
-
-  /** At this time it may be worth to look again. */
-  expect(atMs: number | null): void {
-    if (atMs !== null) this.nextDueAtMs = Math.min(this.nextDueAtMs ?? atMs, atMs);
-  }
 }
 
-interface Allowance {
-  readonly rules: CountedRules;
-  /** How many more jobs may run at once. */
-  readonly byRunning: number;
-  /** How many more may start now. */
-  readonly byRate: number;
-  /** How many jobs of each key run; null: that does not matter. */
-  readonly running: Map<string, number> | null;
-}
-
-/** A queue in a claim: what its rules leave, and what was taken of that. */
-class Source {
+/** A queue in a claim. */
+class Source extends QueueShare {
   readonly lanes: QueueLanes;
-  readonly rules: CountedRules | null;
-  readonly byRunning: number;
-  readonly byRate: number;
-  taken = 0;
-  /** Whose job was found last, where keys take turns. */
-  turn: { readonly priority: number; readonly key: string | null } | null = null;
   /** Of the priority that is looked at. */
   #rows: Rows | undefined;
-  readonly #most: number;
-  readonly #running: Map<string, number> | null;
 
   constructor(lanes: QueueLanes, allowance?: Allowance) {
+    super(lanes.queue, allowance);
     this.lanes = lanes;
-    this.rules = allowance?.rules ?? null;
-    this.byRunning = allowance?.byRunning ?? Infinity;
-    this.byRate = allowance?.byRate ?? Infinity;
-    this.#most = Math.min(this.byRunning, this.byRate);
-    this.#running = allowance?.running ?? null;
-  }
-
-  get queue(): string {
-    return this.lanes.queue;
   }
 
   /** The next job, from the priorities that are left; undefined: no other may start now. */
   async next(levels: AsyncGenerator<Rows>): Promise<Row | undefined> {
-    if (this.taken >= this.#most) return undefined;
+    if (this.isUsedUp) return undefined;
     while (true) {
       const row = await this.#rows?.next();
       if (row !== undefined) return row;
@@ -409,30 +341,12 @@ class Source {
       this.#rows = value;
     }
   }
-
-  /** Whether one more job of the key may run. */
-  hasRoomFor(key: string | null): boolean {
-    if (this.#running === null || key === null) return true;
-    return (this.#running.get(key) ?? 0) < this.rules!.keyMaxRunning!;
-  }
-
-  /** The job that was found last is leased. */
-  took(): void {
-    this.taken++;
-    const key = this.turn?.key;
-    if (this.#running === null || key == null) return;
-    this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
-  }
 }
 
-function hasFiles(row: Row): boolean {
-  return ((row["traits"] as number) & TRAITS.FILES) !== 0;
+function payloadOf(row: Row): Payload {
+  return (row["payload"] ?? row["payload_bytes"]) as Payload;
 }
 
-function packedJob(row: Row): PackedJob {
-  return {
-    kind: row["kind"] as string,
-    attempts: row["attempts"] as number,
-    hasFiles: hasFiles(row),
-  };
+function kindOf({ kind }: Lane): string {
+  return kind;
 }

@@ -11,12 +11,9 @@ import type {
   DeliveryQuery,
   StoredDelivery,
 } from "../deliveries.ts";
-import { claimedFromRow, deliveryFromRow, SHOWN } from "../shared/delivery_row.ts";
+import { CANDIDATES, claimedFromRow, deliveryFromRow, SHOWN } from "../shared/delivery_row.ts";
 import type { Sql, SqlValue } from "./connection.ts";
 import type { Transaction } from "./transaction.ts";
-
-/** How many that are due are looked at to find some whose receiver is not busy. */
-const CANDIDATES = 500;
 
 export async function nextDeliveryAtMs(sql: Sql): Promise<number | null> {
   const row = await sql.get("SELECT min(next_at) AS at FROM deliveries WHERE state = 'waiting'");

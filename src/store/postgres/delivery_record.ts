@@ -1,7 +1,7 @@
 /** Writes down, in the transaction that ends a job, that its outcome is to be told. */
 import { type ToldState, WEBHOOK_EVENTS, webhookBody } from "../../job/webhook.ts";
 import { newId } from "../../lib/ids.ts";
-import { errorFromText, optionsFromText } from "./rows.ts";
+import { TOLD, toldFromRow } from "../shared/delivery_row.ts";
 import type { Transaction } from "./transaction.ts";
 
 export async function recordDelivery(
@@ -10,24 +10,11 @@ export async function recordDelivery(
   nowMs: number,
   transaction: Transaction,
 ): Promise<void> {
-  const row = await transaction.get(
-    "SELECT id, kind, queue, attempts, max_retries, result, last_error, created_at, started_at, " +
-      "options FROM jobs WHERE seq = $1",
-    seq,
+  const told = toldFromRow(
+    await transaction.get(`SELECT ${TOLD} FROM jobs WHERE seq = $1`, seq),
   );
-  const url = optionsFromText((row?.["options"] ?? null) as string | null)?.callbackUrl;
-  if (row === undefined || url === undefined) return;
-  const job = {
-    id: row["id"] as string,
-    kind: row["kind"] as string,
-    queue: row["queue"] as string,
-    attempts: row["attempts"] as number,
-    maxRetries: row["max_retries"] as number,
-    result: row["result"] as string | null,
-    error: errorFromText(row["last_error"] as string | null),
-    createdAtMs: row["created_at"] as number,
-    startedAtMs: row["started_at"] as number | null,
-  };
+  if (told === null) return;
+  const { job, url } = told;
   await transaction.run(
     "INSERT INTO deliveries (id, seq, job_id, event, url, origin, body, state, next_at, " +
       "created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $8)",

@@ -6,7 +6,8 @@
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Lease } from "../../job/job.ts";
-import type { Artifacts, FilePiece, FileRole, NewFile, StoredFile } from "../store.ts";
+import { fileFromRow } from "../shared/file_row.ts";
+import type { Artifacts, FilePiece, NewFile, StoredFile } from "../store.ts";
 import type { Sql } from "./connection.ts";
 
 /** Pieces that are deleted in one transaction. */
@@ -91,17 +92,7 @@ export async function releaseFiles(seqs: readonly number[], sql: Sql): Promise<v
 
 export async function filesOf(seq: number, sql: Sql): Promise<StoredFile[]> {
   const rows = await sql.all("SELECT * FROM files WHERE seq = $1 ORDER BY id", seq);
-  return rows.map((row) => ({
-    file: row["id"] as number,
-    role: row["role"] as FileRole,
-    attempt: row["attempt"] as number | null,
-    token: row["token"] as number | null,
-    name: row["name"] as string | null,
-    mediaType: row["media_type"] as string | null,
-    bytes: row["bytes"] as number,
-    problem: row["problem"] as string | null,
-    createdAtMs: row["created_at"] as number,
-  }));
+  return rows.map(fileFromRow);
 }
 
 export async function filePiece(file: number, n: number, sql: Sql): Promise<Uint8Array | null> {

@@ -2,6 +2,7 @@
  * Due jobs in the order of their due times, read page by page as they are taken, and locked as they are
  * read. Owns paging and the merging of several streams into one; knows no statement.
  */
+import { isBefore } from "../shared/due_order.ts";
 import type { Row } from "./connection.ts";
 
 /** Rows one after the other; undefined when there are no more. */
@@ -65,11 +66,4 @@ export function merge(streams: readonly JobStream[]): Rows {
       return least?.stream.next();
     },
   };
-}
-
-function isBefore(one: Row, other: Row): boolean {
-  const [runAt, otherRunAt] = [one["run_at"] as number, other["run_at"] as number];
-  return runAt === otherRunAt
-    ? (one["seq"] as number) < (other["seq"] as number)
-    : runAt < otherRunAt;
 }

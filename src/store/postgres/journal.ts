@@ -6,18 +6,17 @@
  * Invariant: between two rows with successive ids nothing is missing, but where a row says `gap`.
  */
 import type { NewJob } from "../../job/job.ts";
-import type { JobState } from "../../job/state.ts";
+import {
+  additionOf,
+  happeningFromRow,
+  KEPT_MS,
+  KEPT_ROWS,
+  SWEEP_EVERY,
+  TOLD_COLUMNS,
+} from "../shared/journal_event.ts";
 import type { JobHappening, JournalEvent, JournalPage } from "../store.ts";
-import { errorFromText } from "../shared/rows.ts";
 import type { Sql } from "./connection.ts";
 import { LOCKS, type Place } from "./migrate.ts";
-
-/** How long, and how many rows, the journal goes back. */
-const KEPT_MS = 10 * 60_000;
-const KEPT_ROWS = 20_000;
-
-/** Old rows are deleted once in so many. */
-const SWEEP_EVERY = 100;
 
 /** Of one transaction. */
 export class Journal {
@@ -40,33 +39,17 @@ export class Journal {
   async jobs(type: JobHappening, seqs: readonly number[], sql: Sql): Promise<void> {
     if (!this.isFollowed || seqs.length === 0) return;
     const rows = await sql.all(
-      "SELECT id, queue, kind, state, attempts, lease_worker, last_error " +
+      `SELECT ${TOLD_COLUMNS} ` +
         "FROM unnest($1::bigint[]) WITH ORDINALITY AS told (told_seq, place) " +
         "JOIN jobs ON jobs.seq = told_seq ORDER BY place",
       seqs,
     );
-    const isRunning = type === "job.started" || type === "job.processing";
-    const hasEnded = type === "job.completed";
-    const hasFailed = type === "job.failed" || type === "job.dead" || type === "job.cancelled";
-    for (const row of rows) {
-      this.#events.push({
-        type,
-        jobId: row["id"] as string,
-        queue: row["queue"] as string,
-        kind: row["kind"] as string,
-        state: row["state"] as JobState,
-        worker: row["lease_worker"] as string | null,
-        attempt: (row["attempts"] as number) + (isRunning || hasEnded ? 1 : 0),
-        error: hasFailed ? errorFromText(row["last_error"] as string | null) : null,
-      });
-    }
+    for (const row of rows) this.#events.push(happeningFromRow(type, row));
   }
 
   /** A job is added, whose row may not be there yet. */
-  added({ id, queue, kind }: NewJob): void {
-    if (!this.isFollowed) return;
-    const nothing = { worker: null, attempt: 0, error: null } as const;
-    this.#events.push({ type: "job.added", jobId: id, queue, kind, state: "pending", ...nothing });
+  added(job: NewJob): void {
+    if (this.isFollowed) this.#events.push(additionOf(job));
   }
 
   /** Something else has changed. */

@@ -3,7 +3,7 @@
  * which a queue with limits is claimed from, so that they hold over all processes.
  */
 import { noteStarts, type RateLimit } from "../../job/rate.ts";
-import { type CountedRules, NO_RULES } from "../shared/rules.ts";
+import { type CountedRules, NO_RULES, rulesFromRow } from "../shared/rules.ts";
 import type { QueueChange, QueueRules } from "../store.ts";
 import type { Row, Sql } from "./connection.ts";
 import type { Transaction } from "./transaction.ts";
@@ -91,15 +91,4 @@ export async function countStarts(
 
 function rulesByQueue(rows: readonly Row[]): ReadonlyMap<string, CountedRules> {
   return new Map(rows.map((row) => [row["queue"] as string, rulesFromRow(row)]));
-}
-
-function rulesFromRow(row: Row): CountedRules {
-  const limit = row["rate_limit"] as number | null;
-  return {
-    pausedAtMs: row["paused_at"] as number | null,
-    maxRunning: row["max_running"] as number | null,
-    rate: limit === null ? null : { limit, periodMs: row["rate_period_ms"] as number },
-    keyMaxRunning: row["key_max_running"] as number | null,
-    starts: row["rate_starts"] === null ? [] : JSON.parse(row["rate_starts"] as string),
-  };
 }

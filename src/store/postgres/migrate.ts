@@ -38,7 +38,7 @@ export async function migrate(session: Session, shown: string): Promise<Place> {
   await session.script("BEGIN");
   try {
     await session.get("SELECT pg_advisory_xact_lock($1::int, $2::int)", place.lockSpace, 1);
-    // Another process may have done it while this one waited for the lock.
+    // Read under the lock: another process may have been in the midst of it.
     const version = await versionOf(session, shown);
     for (const step of MIGRATIONS.slice(version)) await session.script(step);
     await session.script(
@@ -56,9 +56,13 @@ export async function migrate(session: Session, shown: string): Promise<Place> {
 
 /** 0: there is nothing yet. Changes nothing. */
 async function versionOf(session: Session, shown: string): Promise<number> {
+  // Of one snapshot. to_regclass() answers from what the session remembers, also that there is no such
+  // table, and waiting for an advisory lock does not make it look again.
   const tables = (await session.get(
-    "SELECT to_regclass(quote_ident(current_schema()) || '.queuectl_schema') IS NOT NULL AS is_ours, " +
-      "to_regclass(quote_ident(current_schema()) || '.jobs') IS NOT NULL AS is_taken",
+    "SELECT coalesce(bool_or(relname = 'queuectl_schema'), false) AS is_ours, " +
+      "coalesce(bool_or(relname = 'jobs'), false) AS is_taken FROM pg_class " +
+      "WHERE relnamespace = quote_ident(current_schema())::regnamespace " +
+      "AND relname IN ('queuectl_schema', 'jobs')",
   ))!;
   if (tables["is_ours"] === true) {
     const row = await session.get("SELECT max(version) AS version FROM queuectl_schema");

@@ -4,7 +4,7 @@ import { isFinished, isLeased, type JobState } from "../../job/state.ts";
 import { FINISHED, LEASED, RUNNABLE } from "../guard.ts";
 import type { Dependency, JobPage, ListQuery, OutputQuery, StoredChunk } from "../store.ts";
 import type { Sql, SqlValue } from "./connection.ts";
-import { errorFromText, JOB_COLUMNS, jobFromRow } from "./rows.ts";
+import { attemptFromRow, JOB_COLUMNS, jobFromRow } from "../shared/rows.ts";
 
 export async function find(id: string, sql: Sql): Promise<Job | null> {
   const row = await sql.get(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1`, id);
@@ -52,19 +52,7 @@ function indexOf(state: JobState): string {
 
 export async function attemptsOf(seq: number, sql: Sql): Promise<Attempt[]> {
   const rows = await sql.all("SELECT * FROM attempts WHERE seq = $1 ORDER BY token", seq);
-  return rows.map((row) => ({
-    token: row["token"] as number,
-    attempt: row["attempt"] as number,
-    worker: row["worker"] as string | null,
-    startedAtMs: row["started_at"] as number | null,
-    finishedAtMs: row["finished_at"] as number,
-    outcome: row["outcome"] as Attempt["outcome"],
-    error: errorFromText(row["error"] as string)!,
-    exitCode: row["exit_code"] as number | null,
-    signal: row["signal"] as string | null,
-    stdoutBytes: row["stdout_bytes"] as number | null,
-    stderrBytes: row["stderr_bytes"] as number | null,
-  }));
+  return rows.map(attemptFromRow);
 }
 
 export async function outputOf(

@@ -1,7 +1,7 @@
 /** Access tokens: kept by their hash, looked at all at once, because they are few. */
-import type { Scope } from "../../job/scope.ts";
+import { tokenFromRow } from "../shared/token_row.ts";
 import type { NewToken, StoredToken } from "../store.ts";
-import type { Row, Sql } from "./connection.ts";
+import type { Sql } from "./connection.ts";
 
 /** False: another one has its name. */
 export async function createToken(token: NewToken, sql: Sql): Promise<boolean> {
@@ -30,16 +30,4 @@ export async function useTokens(ids: readonly string[], nowMs: number, sql: Sql)
     nowMs,
     ids,
   );
-}
-
-function tokenFromRow(row: Row): StoredToken {
-  return {
-    id: row["id"] as string,
-    name: row["name"] as string,
-    hash: row["hash"] as Uint8Array,
-    scopes: JSON.parse(row["scopes"] as string) as Scope[],
-    createdAtMs: row["created_at"] as number,
-    expiresAtMs: row["expires_at"] as number | null,
-    lastUsedAtMs: row["last_used_at"] as number | null,
-  };
 }

@@ -1,6 +1,6 @@
 /** What processes say of their workers, and of the kinds that they run. */
 import { LEASED } from "../guard.ts";
-import { kindsFromText, kindsText } from "../shared/worker_kinds.ts";
+import { kindsText, workerFromRow } from "../shared/worker_row.ts";
 import type { WorkerRecord, WorkerStatus } from "../store.ts";
 import type { Sql } from "./connection.ts";
 
@@ -55,20 +55,7 @@ export async function allWorkers(sql: Sql): Promise<WorkerStatus[]> {
       "ORDER BY jobs.started_at LIMIT 1) AS job_id FROM workers " +
       "ORDER BY holder, length(label), label",
   );
-  return rows.map((row) => ({
-    holder: row["holder"] as string,
-    label: row["label"] as string,
-    pid: row["pid"] as number,
-    host: row["host"] as string,
-    processStart: row["process_start"] as string,
-    role: row["role"] as WorkerRecord["role"],
-    status: row["status"] as WorkerRecord["status"],
-    restarts: row["restarts"] as number,
-    startedAtMs: row["started_at"] as number,
-    heartbeatAtMs: row["heartbeat_at"] as number,
-    ...kindsFromText(row["kinds"]),
-    jobId: row["job_id"] as string | null,
-  }));
+  return rows.map((row) => workerFromRow(row, row["job_id"] as string | null));
 }
 
 export async function saveKinds(kinds: readonly string[], nowMs: number, sql: Sql): Promise<void> {

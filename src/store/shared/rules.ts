@@ -37,3 +37,14 @@ export function describeChange(
   if (keyMaxRunning !== undefined) told.push(`key_max_running=${keyMaxRunning ?? "none"}`);
   return { action: "queue.set", detail: told.join(" ") };
 }
+
+export function rulesFromRow(row: Readonly<Record<string, unknown>>): CountedRules {
+  const limit = row["rate_limit"] as number | null;
+  return {
+    pausedAtMs: row["paused_at"] as number | null,
+    maxRunning: row["max_running"] as number | null,
+    rate: limit === null ? null : { limit, periodMs: row["rate_period_ms"] as number },
+    keyMaxRunning: row["key_max_running"] as number | null,
+    starts: row["rate_starts"] === null ? [] : JSON.parse(row["rate_starts"] as string),
+  };
+}

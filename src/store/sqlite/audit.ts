@@ -1,4 +1,5 @@
 /** The audit log: written in the transaction of the change that it tells of, and bounded. */
+import { auditFromRow } from "../shared/audit_row.ts";
 import { AUDIT_KEPT, type AuditEntry, type AuditQuery, type Change } from "../store.ts";
 import type { AuditAction, AuditOutcome, Signature } from "../store.ts";
 import type { Connection } from "./connection.ts";
@@ -46,14 +47,6 @@ export function prepareAudit(connection: Connection) {
     },
 
     read: ({ limit, beforeSeq }: AuditQuery): AuditEntry[] =>
-      select.all(beforeSeq ?? Number.MAX_SAFE_INTEGER, limit).map((row) => ({
-        seq: row["seq"] as number,
-        atMs: row["at"] as number,
-        by: row["actor"] as string,
-        action: row["action"] as AuditAction,
-        target: row["target"] as string,
-        outcome: row["outcome"] as AuditOutcome,
-        detail: row["detail"] as string | null,
-      })),
+      select.all(beforeSeq ?? Number.MAX_SAFE_INTEGER, limit).map(auditFromRow),
   };
 }

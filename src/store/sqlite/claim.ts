@@ -6,7 +6,7 @@
  * Invariant: a claim that finds nothing it may lease says `isMoreDue: false`; whoever asks again
  * without being woken would ask in vain.
  */
-import type { LeasedJob, Payload } from "../../job/job.ts";
+import type { Payload } from "../../job/job.ts";
 import { startsLeft } from "../../job/rate.ts";
 import type { JobState } from "../../job/state.ts";
 import { fromStates, targetState } from "../guard.ts";
@@ -19,27 +19,21 @@ import { OF_KEY, prepareKeys } from "./keys.ts";
 import { IN_LANE, type Lanes, type Level, rankOf } from "./lanes.ts";
 import { type CountedRules } from "../shared/rules.ts";
 import { prepareLimits } from "./limits.ts";
-import { type PackedJob, Packing } from "../shared/packing.ts";
-import { optionsFromText } from "../shared/rows.ts";
-import { TRAITS } from "../shared/traits.ts";
+import {
+  ClaimSearch,
+  GO_ON_AFTER_MS,
+  KEY_PAGE,
+  MOST_QUEUES,
+  QUEUES_AT_ONCE,
+  QueueShare,
+} from "../shared/claim_search.ts";
+import { Packing } from "../shared/packing.ts";
+import { leasedFromRow, packedFromRow } from "../shared/rows.ts";
 import type { CountedState } from "../shared/counted.ts";
 import type { Transaction } from "./transaction_counts.ts";
 
-/** So many queues take turns; then come others, should workers still be free. */
-const QUEUES_AT_ONCE = 64;
-
-/** Queues, and steps from key to key, that one claim takes; the next one goes on from there. */
-const MOST_QUEUES = 1_024;
-const MOST_STEPS = 1_024;
-
-/** When the next claim follows, after one that has looked so far in vain. */
-const GO_ON_AFTER_MS = 100;
-
 /** Rows read at once. */
 const PAGE = 256;
-
-/** Of one key, after its first job. */
-const KEY_PAGE = 16;
 
 const EMPTY: Claim = { slots: [], isMoreDue: false, isHeldBack: false, nextDueAtMs: null };
 
@@ -68,12 +62,12 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
   let isLastChunked = false;
 
   /** A queue's due jobs, priority by priority, in the order of the contract. */
-  function* dueJobs(source: Source, search: Search): Generator<Rows> {
+  function* dueJobs(source: Source, search: ClaimSearch): Generator<Rows> {
     const { queue } = source;
     for (const level of lanes.levels(queue)) {
       const { priority } = level;
-      const plainKinds = search.wanted(level.plainKinds);
-      const keyedKinds = search.wanted(level.keyedKinds);
+      const plainKinds = search.wanted(level.plainKinds, itself);
+      const keyedKinds = search.wanted(level.keyedKinds, itself);
       if (keyedKinds.length === 0) {
         yield plainJobs(queue, priority, plainKinds, search);
       } else {
@@ -90,7 +84,12 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
   }
 
   /** Jobs without a key, of one priority. */
-  function plainJobs(queue: string, priority: number, kinds: readonly string[], search: Search) {
+  function plainJobs(
+    queue: string,
+    priority: number,
+    kinds: readonly string[],
+    search: ClaimSearch,
+  ) {
     const rank = rankOf({ priority, isKeyed: false });
     return merge(kinds.map((kind) =>
       new JobStream(
@@ -102,7 +101,7 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
   }
 
   /** Jobs of one priority in a queue where some have a key: from each key one, in turn. */
-  function* fairJobs(source: Source, level: Level, search: Search): Generator<Row> {
+  function* fairJobs(source: Source, level: Level, search: ClaimSearch): Generator<Row> {
     const { queue } = source;
     const { priority, plainKinds, keyedKinds: kinds } = level;
     const { nowMs, steps } = search;
@@ -150,7 +149,7 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
     queue: string,
     { rules, search, transaction }: {
       rules: CountedRules | undefined;
-      search: Search;
+      search: ClaimSearch;
       transaction: Transaction;
     },
   ): Source | null {
@@ -175,7 +174,10 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
   }
 
   /** After the claim: what counts from now on, and when those that were held back may start. */
-  function closeSource({ queue, rules, taken, byRunning, byRate }: Source, search: Search): void {
+  function closeSource(
+    { queue, rules, taken, byRunning, byRate }: Source,
+    search: ClaimSearch,
+  ): void {
     if (rules === null || taken === 0) return;
     if (taken >= byRunning) search.isHeldBack = true;
     if (rules.rate === null) return;
@@ -186,7 +188,7 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
 
   return (request: ClaimRequest, transaction: Transaction): Claim => {
     if (request.slots.length === 0) return EMPTY;
-    const search = new Search(request);
+    const search = new ClaimSearch(request);
     const packing = new Packing(request);
     const rulesOf = limits.all();
     const queues = lanes.queues(lastQueue);
@@ -206,11 +208,11 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
               sources.splice(index--, 1);
               break;
             }
-            if (!packing.hasRoomFor(packedJob(row))) {
+            if (!packing.hasRoomFor(packedFromRow(row))) {
               isMoreDue = true;
               break;
             }
-            packing.put(leasedJob(row));
+            packing.put(leasedFromRow(row, payloadOf(row)));
             const from = (row["state"] as JobState) as CountedState;
             transaction.count(queue, from, -1);
             transaction.count(queue, "leased", 1);
@@ -262,88 +264,21 @@ export function prepareClaim(connection: Connection, lanes: Lanes) {
     return { slots: packing.slots, isMoreDue, isHeldBack, nextDueAtMs };
   };
 
-  function leasedJob(row: Row): LeasedJob {
-    const seq = row["seq"] as number;
-    return {
-      seq,
-      token: (row["lease_token"] as number) + 1,
-      id: row["id"] as string,
-      queue: row["queue"] as string,
-      kind: row["kind"] as string,
-      payload: (row["payload"] ?? selectBody.get(seq)!["body"]) as Payload,
-      attempts: row["attempts"] as number,
-      maxRetries: row["max_retries"] as number,
-      timeoutMs: row["timeout_ms"] as number | null,
-      options: optionsFromText(row["options"] as string | null),
-      dueAtMs: row["run_at"] as number,
-      hasFiles: hasFiles(row),
-    };
+  function payloadOf(row: Row): Payload {
+    return (row["payload"] ?? selectBody.get(row["seq"] as number)!["body"]) as Payload;
   }
 }
 
-/** What one claim looks for, and what it has learnt on the way. */
-class Search {
-  readonly nowMs: number;
-  readonly steps = { left: MOST_STEPS };
-  freeSlots: number;
-  /** Due jobs must wait until a running one ends. */
-  isHeldBack = false;
-  nextDueAtMs: number | null = null;
-  readonly #kinds: ReadonlySet<string> | null;
+const itself = (kind: string): string => kind;
 
-  constructor({ nowMs, slots, kinds }: ClaimRequest) {
-    this.nowMs = nowMs;
-    this.freeSlots = slots.length;
-    this.#kinds = kinds === undefined ? null : new Set(kinds);
-  }
-
-  /** Those of the kinds that this process runs. */
-  wanted(kinds: readonly string[]): readonly string[] {
-    return this.#kinds === null ? kinds : kinds.filter((kind) => this.#kinds!.has(kind));
-  }
-
-  /** At this time it may be worth to look again. */
-  expect(atMs: number | null): void {
-    if (atMs !== null) this.nextDueAtMs = Math.min(this.nextDueAtMs ?? atMs, atMs);
-  }
-}
-
-interface Allowance {
-  readonly rules: CountedRules;
-  /** How many more jobs may run at once. */
-  readonly byRunning: number;
-  /** How many more may start now. */
-  readonly byRate: number;
-  /** How many jobs of each key run; null: that does not matter. */
-  readonly running: Map<string, number> | null;
-}
-
-/** A queue in a claim: what its rules leave, and what was taken of that. */
-class Source {
-  readonly queue: string;
-  readonly rules: CountedRules | null;
-  readonly byRunning: number;
-  readonly byRate: number;
-  taken = 0;
-  /** Whose job was found last, where keys take turns. */
-  turn: { readonly priority: number; readonly key: string | null } | null = null;
+/** A queue in a claim. */
+class Source extends QueueShare {
   /** Of the priority that is looked at. */
   #rows: Rows | undefined;
-  readonly #most: number;
-  readonly #running: Map<string, number> | null;
-
-  constructor(queue: string, allowance?: Allowance) {
-    this.queue = queue;
-    this.rules = allowance?.rules ?? null;
-    this.byRunning = allowance?.byRunning ?? Infinity;
-    this.byRate = allowance?.byRate ?? Infinity;
-    this.#most = Math.min(this.byRunning, this.byRate);
-    this.#running = allowance?.running ?? null;
-  }
 
   /** The next job, from the priorities that are left; undefined: no other may start now. */
   next(levels: Generator<Rows>): Row | undefined {
-    if (this.taken >= this.#most) return undefined;
+    if (this.isUsedUp) return undefined;
     while (true) {
       const row = this.#rows?.next();
       if (row !== undefined) return row;
@@ -352,31 +287,4 @@ class Source {
       this.#rows = value;
     }
   }
-
-  /** Whether one more job of the key may run. */
-  hasRoomFor(key: string | null): boolean {
-    if (this.#running === null || key === null) return true;
-    return (this.#running.get(key) ?? 0) < this.rules!.keyMaxRunning!;
-  }
-
-  /** The job that was found last is leased. */
-  took(): void {
-    this.taken++;
-    const key = this.turn?.key;
-    if (this.#running === null || key == null) return;
-    this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
-  }
-}
-
-function hasFiles(row: Row): boolean {
-  return ((row["traits"] as number) & TRAITS.FILES) !== 0;
-}
-
-/** Its payload, which may be large, is not looked at yet. */
-function packedJob(row: Row): PackedJob {
-  return {
-    kind: row["kind"] as string,
-    attempts: row["attempts"] as number,
-    hasFiles: hasFiles(row),
-  };
 }

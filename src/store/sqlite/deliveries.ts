@@ -2,7 +2,14 @@
  * Webhooks: written down when their job ends, taken by one process at a time, settled under the
  * token of that claim. Whoever comes late changes nothing.
  */
-import { claimedFromRow, deliveryFromRow, SHOWN } from "../shared/delivery_row.ts";
+import {
+  CANDIDATES,
+  claimedFromRow,
+  deliveryFromRow,
+  SHOWN,
+  TOLD,
+  toldFromRow,
+} from "../shared/delivery_row.ts";
 import { type ToldState, WEBHOOK_EVENTS, webhookBody } from "../../job/webhook.ts";
 import { newId } from "../../lib/ids.ts";
 import type {
@@ -15,11 +22,7 @@ import type {
   StoredDelivery,
 } from "../deliveries.ts";
 import type { Connection, SqlValue } from "./connection.ts";
-import { errorFromText, optionsFromText } from "../shared/rows.ts";
 import type { Transaction } from "./transaction_counts.ts";
-
-/** How many that are due are looked at to find some whose receiver is not busy. */
-const CANDIDATES = 500;
 
 /** Writes down that the outcome of a job is to be told. */
 export type RecordDelivery = (
@@ -30,30 +33,16 @@ export type RecordDelivery = (
 ) => void;
 
 export function prepareDeliveryRecord(connection: Connection): RecordDelivery {
-  const selectJob = connection.prepare(
-    "SELECT id, kind, queue, attempts, max_retries, result, last_error, created_at, started_at, " +
-      "options FROM jobs WHERE seq = ?",
-  );
+  const selectJob = connection.prepare(`SELECT ${TOLD} FROM jobs WHERE seq = ?`);
   const insert = connection.prepare(
     "INSERT INTO deliveries (id, seq, job_id, event, url, origin, body, state, next_at, " +
       "created_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?)",
   );
 
   return (seq, state, nowMs, transaction) => {
-    const row = selectJob.get(seq);
-    const url = optionsFromText(row?.["options"] as string | null)?.callbackUrl;
-    if (row === undefined || url === undefined) return;
-    const job = {
-      id: row["id"] as string,
-      kind: row["kind"] as string,
-      queue: row["queue"] as string,
-      attempts: row["attempts"] as number,
-      maxRetries: row["max_retries"] as number,
-      result: row["result"] as string | null,
-      error: errorFromText(row["last_error"] as string | null),
-      createdAtMs: row["created_at"] as number,
-      startedAtMs: row["started_at"] as number | null,
-    };
+    const told = toldFromRow(selectJob.get(seq));
+    if (told === null) return;
+    const { job, url } = told;
     const body = webhookBody(job, state, nowMs);
     const { origin } = new URL(url);
     const id = `msg_${newId()}`;

@@ -7,7 +7,8 @@
  * the end, in small steps.
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
-import type { Artifacts, FilePiece, FileRole, NewFile, StoredFile } from "../store.ts";
+import { fileFromRow } from "../shared/file_row.ts";
+import type { Artifacts, FilePiece, NewFile, StoredFile } from "../store.ts";
 import type { Lease } from "../../job/job.ts";
 import type { Connection } from "./connection.ts";
 
@@ -92,18 +93,7 @@ export function prepareFiles(connection: Connection) {
     /** The job is to have no files any more. */
     release: (seq: number): void => void release.run(seq),
 
-    of: (seq: number): StoredFile[] =>
-      list.all(seq).map((row) => ({
-        file: row["id"] as number,
-        role: row["role"] as FileRole,
-        attempt: row["attempt"] as number | null,
-        token: row["token"] as number | null,
-        name: row["name"] as string | null,
-        mediaType: row["media_type"] as string | null,
-        bytes: row["bytes"] as number,
-        problem: row["problem"] as string | null,
-        createdAtMs: row["created_at"] as number,
-      })),
+    of: (seq: number): StoredFile[] => list.all(seq).map(fileFromRow),
 
     piece: (file: number, n: number): Uint8Array | null =>
       (selectPiece.get(file, n)?.["bytes"] ?? null) as Uint8Array | null,

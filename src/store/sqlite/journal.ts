@@ -7,17 +7,16 @@
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { NewJob } from "../../job/job.ts";
-import type { JobState } from "../../job/state.ts";
+import {
+  additionOf,
+  happeningFromRow,
+  KEPT_MS,
+  KEPT_ROWS,
+  SWEEP_EVERY,
+  TOLD_COLUMNS,
+} from "../shared/journal_event.ts";
 import type { JobHappening, JournalEvent, JournalPage } from "../store.ts";
 import type { Connection } from "./connection.ts";
-import { errorFromText } from "../shared/rows.ts";
-
-/** How long, and how many rows, the journal goes back. */
-const KEPT_MS = 10 * 60_000;
-const KEPT_ROWS = 20_000;
-
-/** Old rows are deleted once in so many. */
-const SWEEP_EVERY = 100;
 
 export class Journal {
   readonly #clock: Clock;
@@ -42,7 +41,7 @@ export class Journal {
         "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     );
     this.#selectJob = connection.prepare(
-      "SELECT id, queue, kind, state, attempts, lease_worker, last_error FROM jobs WHERE seq = ?",
+      `SELECT ${TOLD_COLUMNS} FROM jobs WHERE seq = ?`,
     );
     this.#insert = connection.prepare("INSERT INTO events (at, body) VALUES (?, ?) RETURNING id");
     this.#sweep = connection.prepare(
@@ -66,26 +65,12 @@ export class Journal {
     if (!this.isFollowed) return;
     const row = this.#selectJob.get(seq);
     if (row === undefined) return;
-    const isRunning = type === "job.started" || type === "job.processing";
-    const hasEnded = type === "job.completed";
-    const hasFailed = type === "job.failed" || type === "job.dead" || type === "job.cancelled";
-    this.#events.push({
-      type,
-      jobId: row["id"] as string,
-      queue: row["queue"] as string,
-      kind: row["kind"] as string,
-      state: row["state"] as JobState,
-      worker: row["lease_worker"] as string | null,
-      attempt: (row["attempts"] as number) + (isRunning || hasEnded ? 1 : 0),
-      error: hasFailed ? errorFromText(row["last_error"] as string | null) : null,
-    });
+    this.#events.push(happeningFromRow(type, row));
   }
 
   /** A job is added, whose row may not be there yet. */
-  added({ id, queue, kind }: NewJob): void {
-    if (!this.isFollowed) return;
-    const nothing = { worker: null, attempt: 0, error: null } as const;
-    this.#events.push({ type: "job.added", jobId: id, queue, kind, state: "pending", ...nothing });
+  added(job: NewJob): void {
+    if (this.isFollowed) this.#events.push(additionOf(job));
   }
 
   /** Something else has changed. */

@@ -4,10 +4,10 @@
  *
  * Invariant: a queue of which nothing is said has no row, so that claims read an empty table.
  */
-import { type CountedRules, NO_RULES } from "../shared/rules.ts";
+import { type CountedRules, NO_RULES, rulesFromRow } from "../shared/rules.ts";
 import { noteStarts, type RateLimit } from "../../job/rate.ts";
 import type { QueueChange, QueueRules } from "../store.ts";
-import type { Connection, Row } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 
 const NONE: ReadonlyMap<string, CountedRules> = new Map();
 
@@ -69,14 +69,3 @@ export function prepareLimits(connection: Connection) {
 }
 
 export type Limits = ReturnType<typeof prepareLimits>;
-
-function rulesFromRow(row: Row): CountedRules {
-  const limit = row["rate_limit"] as number | null;
-  return {
-    pausedAtMs: row["paused_at"] as number | null,
-    maxRunning: row["max_running"] as number | null,
-    rate: limit === null ? null : { limit, periodMs: row["rate_period_ms"] as number },
-    keyMaxRunning: row["key_max_running"] as number | null,
-    starts: row["rate_starts"] === null ? [] : JSON.parse(row["rate_starts"] as string),
-  };
-}

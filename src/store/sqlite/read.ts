@@ -4,7 +4,7 @@ import { isFinished, isLeased, type JobState } from "../../job/state.ts";
 import { FINISHED, LEASED, RUNNABLE } from "../guard.ts";
 import type { Dependency, JobPage, ListQuery, OutputQuery, StoredChunk } from "../store.ts";
 import type { Connection, Row, SqlValue } from "./connection.ts";
-import { errorFromText, JOB_COLUMNS, jobFromRow } from "../shared/rows.ts";
+import { attemptFromRow, JOB_COLUMNS, jobFromRow } from "../shared/rows.ts";
 
 /** So many of the newest jobs are looked at one by one before an index is asked. */
 const RECENT_JOBS = 2_000;
@@ -85,20 +85,7 @@ export function prepareRead(connection: Connection) {
       return { jobs: page, nextSeq: rows.length > query.limit ? page.at(-1)!.seq : null };
     },
 
-    attempts: (seq: number): Attempt[] =>
-      attempts.all(seq).map((row) => ({
-        token: row["token"] as number,
-        attempt: row["attempt"] as number,
-        worker: row["worker"] as string | null,
-        startedAtMs: row["started_at"] as number | null,
-        finishedAtMs: row["finished_at"] as number,
-        outcome: row["outcome"] as Attempt["outcome"],
-        error: errorFromText(row["error"] as string)!,
-        exitCode: row["exit_code"] as number | null,
-        signal: row["signal"] as string | null,
-        stdoutBytes: row["stdout_bytes"] as number | null,
-        stderrBytes: row["stderr_bytes"] as number | null,
-      })),
+    attempts: (seq: number): Attempt[] => attempts.all(seq).map(attemptFromRow),
 
     output({ seq, token, stream, afterChunk = 0 }: OutputQuery): StoredChunk[] {
       const rows = output.all(seq, token, afterChunk);

@@ -1,7 +1,7 @@
 /** Access tokens: kept by their hash, looked at all at once, because they are few. */
-import type { Scope } from "../../job/scope.ts";
+import { tokenFromRow } from "../shared/token_row.ts";
 import type { NewToken, StoredToken } from "../store.ts";
-import type { Connection, Row } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 
 export function prepareTokens(connection: Connection) {
   const insert = connection.prepare(
@@ -33,17 +33,5 @@ export function prepareTokens(connection: Connection) {
     },
 
     use: (ids: readonly string[], nowMs: number): void => void use.run(nowMs, JSON.stringify(ids)),
-  };
-}
-
-function tokenFromRow(row: Row): StoredToken {
-  return {
-    id: row["id"] as string,
-    name: row["name"] as string,
-    hash: row["hash"] as Uint8Array,
-    scopes: JSON.parse(row["scopes"] as string) as Scope[],
-    createdAtMs: row["created_at"] as number,
-    expiresAtMs: row["expires_at"] as number | null,
-    lastUsedAtMs: row["last_used_at"] as number | null,
   };
 }

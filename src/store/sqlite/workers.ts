@@ -1,6 +1,6 @@
 /** What processes say of their workers. */
 import { LEASED } from "../guard.ts";
-import { kindsFromText, kindsText } from "../shared/worker_kinds.ts";
+import { kindsText, workerFromRow } from "../shared/worker_row.ts";
 import type { WorkerRecord, WorkerStatus } from "../store.ts";
 import type { Connection } from "./connection.ts";
 
@@ -47,20 +47,9 @@ export function prepareWorkers(connection: Connection) {
       for (const row of running.all()) {
         jobOf.set(`${row["lease_holder"]} ${row["lease_worker"]}`, row["id"] as string);
       }
-      return select.all().map((row) => ({
-        holder: row["holder"] as string,
-        label: row["label"] as string,
-        pid: row["pid"] as number,
-        host: row["host"] as string,
-        processStart: row["process_start"] as string,
-        role: row["role"] as WorkerRecord["role"],
-        status: row["status"] as WorkerRecord["status"],
-        restarts: row["restarts"] as number,
-        startedAtMs: row["started_at"] as number,
-        heartbeatAtMs: row["heartbeat_at"] as number,
-        ...kindsFromText(row["kinds"]),
-        jobId: jobOf.get(`${row["holder"]} ${row["label"]}`) ?? null,
-      }));
+      return select.all().map((row) =>
+        workerFromRow(row, jobOf.get(`${row["holder"]} ${row["label"]}`) ?? null)
+      );
     },
   };
 }
