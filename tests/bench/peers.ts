@@ -33,7 +33,7 @@ Options:
                   (default: a new temporary directory, removed at the end)
   --help          this text
 
-Needs Linux and npm; for liteque a C++ compiler and make; for BullMQ, the two on PostgreSQL and
+Needs Linux and npm; for liteque a C++ compiler and make; for BullMQ, those on PostgreSQL and
 FastAPI Debian's apt-get. Packages are unpacked into the scratch directory; nothing is installed on
 the machine.`;
 

@@ -87,7 +87,7 @@ const GRAPHILE = {
   server: "postgres",
 } as const;
 
-/** The first two are ours. */
+/** The first ones are ours. */
 export const PEERS: readonly Peer[] = [
   {
     name: "queuectl, library",
@@ -114,6 +114,19 @@ export const PEERS: readonly Peer[] = [
     flowJobs: 25_000,
     settings: "2 workers, all defaults; idle latency is from submit to done, seen from outside",
     durability: OURS,
+  },
+  {
+    name: "queuectl, library, on PostgreSQL",
+    group: "queuectl",
+    runtime: "deno",
+    driver: "queuectl",
+    variant: "postgres",
+    packages: [],
+    server: "postgres",
+    drainJobs: 40_000,
+    flowJobs: 15_000,
+    settings: "2 workers, all defaults",
+    durability: POSTGRES,
   },
   {
     ...PLAINJOB,

@@ -23,7 +23,10 @@ interface Column {
   readonly step: string;
   readonly figure: string;
   readonly better: "higher" | "lower";
-  /** queuectl's library shall be at least this many times as good as the best peer. */
+  /**
+   * queuectl's library shall be at least this many times as good as the best peer; on PostgreSQL, where
+   * the server's work is alike for all, at least as good.
+   */
   readonly wanted: number;
 }
 
@@ -64,7 +67,7 @@ export function formatReport(
       "Jobs a second, 100 bytes, handlers that do nothing; idle latency from submit to start; " +
         "memory with the server, after 500 jobs. – : the peer has no such call.",
       peerTable(peers),
-      comparison(peers),
+      ...comparisons(peers),
     );
   }
   if (services.length > 0) {
@@ -103,14 +106,32 @@ interface Found {
   readonly times: number;
 }
 
-/** How queuectl's library stands against the best peer of each column. */
-function comparison(peers: readonly PeerResult[]): string {
-  const [ours, ...rest] = peers;
-  if (ours?.peer.group !== "queuectl") return "";
-  const others = rest.filter(({ peer }) => peer.group !== "queuectl");
+/** Ours beside all others, and ours on PostgreSQL beside the others that stand on it. */
+function comparisons(peers: readonly PeerResult[]): string[] {
+  const isOurs = ({ peer }: PeerResult) => peer.group === "queuectl";
+  const onPostgres = ({ peer }: PeerResult) => peer.server === "postgres";
+  const others = peers.filter((result) => !isOurs(result));
+  const [ours] = peers.filter(isOurs);
+  const ownOnPostgres = peers.find((result) => isOurs(result) && onPostgres(result));
+  return [
+    ours === undefined ? "" : comparison(ours, others, COLUMNS),
+    ownOnPostgres === undefined ? "" : comparison(
+      ownOnPostgres,
+      others.filter(onPostgres),
+      COLUMNS.map((column) => ({ ...column, wanted: 1 })),
+    ),
+  ].filter((text) => text !== "");
+}
+
+/** How one of ours stands against the best of the others in each column. */
+function comparison(
+  ours: PeerResult,
+  others: readonly PeerResult[],
+  columns: readonly Column[],
+): string {
   const behind: string[] = [];
   const behindTheSafe: string[] = [];
-  const rows = COLUMNS.flatMap((column) => {
+  const rows = columns.flatMap((column) => {
     const own = figureOf(ours, column);
     if (own === null) return [];
     const found = others.flatMap((result): Found[] => {
@@ -152,10 +173,12 @@ function comparison(peers: readonly PeerResult[]): string {
   const without = missing.length === 0
     ? []
     : [`**Not compared, or not in every column, because it failed: ${missing.join("; ")}.**`];
-  if (rows.length === 0) return ["**Nothing to compare with.**", ...without].join("\n\n");
+  if (rows.length === 0) {
+    return [`**Nothing to compare ${ours.peer.name} with.**`, ...without].join("\n\n");
+  }
   const verdict = behind.length === 0
-    ? "**Ahead of every peer in every column.**"
-    : `**Not ahead in every column:**\n\n${behind.join("\n")}`;
+    ? `**${ours.peer.name}: ahead of every peer in every column.**`
+    : `**${ours.peer.name}: not ahead in every column:**\n\n${behind.join("\n")}`;
   const safely = behindTheSafe.length === 0
     ? "Ahead in every column of every peer that is as durable."
     : `Behind peers that are as durable in: ${behindTheSafe.join(", ")}.`;

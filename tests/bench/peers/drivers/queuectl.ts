@@ -1,12 +1,18 @@
-/** queuectl through its library classes, as the embedded peers are used; synchronous=full. */
+/**
+ * queuectl through its library classes, as the embedded peers are used: on a file with synchronous=full,
+ * or on a database of a PostgreSQL server.
+ */
 import { startEngine } from "../../../../src/supervisor/engine.ts";
 import { openQueue } from "../../ours/queue.ts";
 import type { OpenOptions, PeerQueue } from "../driver.ts";
+import { createDatabase } from "../postgres_client.ts";
 
 const WORKERS = 2;
 
-export async function open({ directory }: OpenOptions): Promise<PeerQueue> {
-  const opened = await openQueue(`${directory}/queue.db`, { workers: WORKERS });
+export async function open(options: OpenOptions): Promise<PeerQueue> {
+  const database = options.variant === "postgres" ? await createDatabase(options) : null;
+  const db = database?.connectionString ?? `${options.directory}/queue.db`;
+  const opened = await openQueue(db, { workers: WORKERS });
   const { queue, settings } = opened;
   const jobOf = (text: string) => ({ kind: "count", payload: text });
   return {
@@ -29,6 +35,9 @@ export async function open({ directory }: OpenOptions): Promise<PeerQueue> {
       if (counts.dead > 0) throw new Error(`${counts.dead} jobs have failed`);
       return counts.pending + counts.started + counts.processing + counts.failed;
     },
-    close: async () => await opened[Symbol.asyncDispose](),
+    async close() {
+      await opened[Symbol.asyncDispose]();
+      await database?.close();
+    },
   };
 }
