@@ -25,16 +25,20 @@ export interface PrunerOptions {
 const LOOK_MS = 5_000;
 const TURN_MS = 60_000;
 
-/** What a transaction may take: longer ones look at fewer jobs the next time, shorter ones at more. */
+/** What a step may cost: dearer ones look at fewer jobs the next time, cheaper ones at more. */
 const STEP_MS = 8;
-const STEP_JOBS = { first: 50, least: 25, most: 500 } as const;
+const STEP_JOBS = { first: 50, least: 25, most: 1_000 } as const;
 
 /** Space given back in one transaction. */
 const STEP_BYTES = 1024 * 1024;
 
-/** After a step there is a pause so many times as long, so that others have most of the time. */
-const PAUSE_FACTOR = 4;
-const LEAST_PAUSE_MS = 10;
+/**
+ * After a step there is a pause so many times as long as what it cost, so that others have most of the
+ * time. A turn that goes on for longer than usual is behind: as many jobs end as it lets go of.
+ */
+const PAUSE_FACTOR = { usual: 4, behind: 1 } as const;
+const LEAST_PAUSE_MS = 5;
+const USUAL_TURN_MS = 30_000;
 
 /** A file with so much unused space, both ways, is made smaller; then so much is left for new jobs. */
 const UNUSED = { leastBytes: 4 * 1024 * 1024, leastShare: 0.25, leftShare: 0.1 } as const;
@@ -120,6 +124,7 @@ async function pruneGoals(
   { nowMs, isDry = false, signal }: PruneOptions,
 ): Promise<Pruned> {
   const pruned: Pruned = { completed: 0, dead: 0, cancelled: 0 };
+  const startedMs = performance.now();
   let limit: number = STEP_JOBS.first;
   for (const { state, endedBeforeMs, most } of goals) {
     let left = most;
@@ -127,14 +132,15 @@ async function pruneGoals(
     while (afterSeq !== null && left > 0 && !signal?.aborted) {
       const from: number = afterSeq;
       const step = { state, endedBeforeMs, most: left, afterSeq: from, limit, nowMs, isDry };
-      const { result, tookMs } = await inStep(isDry, () => store.prune(step));
-      const { jobs, nextSeq } = result;
-      limit = tookMs > STEP_MS
+      const { jobs, nextSeq, workMs } = await store.prune(step);
+      limit = workMs > STEP_MS
         ? Math.max(STEP_JOBS.least, Math.floor(limit / 2))
         : Math.min(STEP_JOBS.most, limit + STEP_JOBS.least);
       pruned[state] += jobs;
       left -= jobs;
       afterSeq = nextSeq;
+      // Reading disturbs nobody, but the thread is others' too.
+      await (isDry ? pause(0) : rest(workMs, startedMs));
     }
   }
   return pruned;
@@ -145,10 +151,13 @@ export async function shrink(
   store: JobStore,
   { leftShare, signal }: { leftShare: number; signal?: AbortSignal },
 ): Promise<void> {
+  const startedMs = performance.now();
   let { bytes, unusedBytes } = await store.size();
   while (unusedBytes > bytes * leftShare && !signal?.aborted) {
     const before = unusedBytes;
-    ({ bytes, unusedBytes } = (await inStep(false, () => store.shrink(STEP_BYTES))).result);
+    const stepMs = performance.now();
+    ({ bytes, unusedBytes } = await store.shrink(STEP_BYTES));
+    await rest(performance.now() - stepMs, startedMs);
     if (unusedBytes >= before) break; // a file that was made by hand may be unable to shrink
   }
   await store.settleSize();
@@ -158,17 +167,11 @@ function isShrinkable({ bytes, unusedBytes }: { bytes: number; unusedBytes: numb
   return unusedBytes >= UNUSED.leastBytes && unusedBytes >= bytes * UNUSED.leastShare;
 }
 
-/** A step, and the pause after it. Reading disturbs nobody, but the thread is others' too. */
-async function inStep<T>(
-  isRead: boolean,
-  step: () => Promise<T>,
-): Promise<{ result: T; tookMs: number }> {
-  const startedMs = performance.now();
-  const result = await step();
-  const tookMs = performance.now() - startedMs;
-  const pauseMs = isRead ? 0 : Math.max(LEAST_PAUSE_MS, tookMs * PAUSE_FACTOR);
-  await pause(pauseMs);
-  return { result, tookMs };
+/** The pause after a step that cost so much, in a turn that began then. */
+async function rest(workMs: number, turnStartedMs: number): Promise<void> {
+  const isBehind = performance.now() - turnStartedMs > USUAL_TURN_MS;
+  const factor = isBehind ? PAUSE_FACTOR.behind : PAUSE_FACTOR.usual;
+  await pause(Math.max(LEAST_PAUSE_MS, workMs * factor));
 }
 
 export function total(pruned: Pruned): number {

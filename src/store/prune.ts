@@ -43,6 +43,8 @@ export interface PruneProgress {
   readonly jobs: number;
   /** Where to go on; null: nothing that follows is old enough. */
   readonly nextSeq: number | null;
+  /** What it cost the store, without what it waited for: its turn, the disk. */
+  readonly workMs: number;
 }
 
 export interface StoreSize {

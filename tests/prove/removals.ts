@@ -283,7 +283,7 @@ export const REMOVALS: readonly Removal[] = [
   {
     protection: "webhooks that wait outlive their job",
     file: "src/store/sqlite/removal.ts",
-    edits: [["WHERE seq = ? AND state <> 'waiting'", "WHERE seq = ?"]],
+    edits: [[" AND state <> 'waiting'", ""]],
     caughtBy: { test: STORE_SUITE, named: "those that wait are still sent" },
     isCheap: true,
   },

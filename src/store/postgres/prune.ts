@@ -28,6 +28,7 @@ export async function pruneStep(
 ): Promise<PruneProgress> {
   // Nobody begins to wait for a job, or requeues one, while it is looked at.
   await transaction?.exclusively();
+  const startedMs = performance.now();
   const lock = transaction === null ? "" : " FOR UPDATE";
   const rows = await sql.all(SELECT + lock, state, afterSeq, limit);
   const found: RemovedJob[] = [];
@@ -50,7 +51,8 @@ export async function pruneStep(
     });
   }
   if (transaction !== null) await removeJobs(found, transaction);
-  return { jobs: found.length, nextSeq: isOver ? null : rows.at(-1)!["seq"] as number };
+  const nextSeq = isOver ? null : rows.at(-1)!["seq"] as number;
+  return { jobs: found.length, nextSeq, workMs: performance.now() - startedMs };
 }
 
 async function isNeeded(row: Row, sql: Sql): Promise<boolean> {
@@ -79,7 +81,7 @@ export async function takePruneTurn(nowMs: number, everyMs: number, sql: Sql): P
 export async function storeSize(sql: Sql): Promise<StoreSize> {
   const row = await sql.get(
     "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint AS bytes FROM pg_class " +
-      "WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'",
+      "WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind = 'r'",
   );
   return { bytes: row!["bytes"] as number, unusedBytes: 0 };
 }

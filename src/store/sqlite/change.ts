@@ -152,7 +152,7 @@ export function prepareChange(
       const ending = endingJob(job.seq);
       if (!isFinished(job.state)) ends.onRemoval(ending, nowMs, transaction);
       const { queue } = job;
-      remove({ ...ending, queue, state: job.state as CountedState }, transaction);
+      remove([{ ...ending, queue, state: job.state as CountedState }], transaction);
       return { result: "changed", job };
     },
 
@@ -180,7 +180,7 @@ export function prepareChange(
 
     purgeDead(limit: number, transaction: Transaction): number {
       const rows = selectDead.all(limit) as { seq: number; queue: string; traits: number }[];
-      for (const row of rows) remove({ ...row, state: "dead" }, transaction);
+      remove(rows.map((row) => ({ ...row, state: "dead" })), transaction);
       return rows.length;
     },
   };

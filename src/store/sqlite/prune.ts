@@ -63,19 +63,24 @@ export function preparePrune(connection: Connection, { remove }: { remove: Remov
       { state, endedBeforeMs, most, afterSeq, limit, nowMs }: PruneStep,
       transaction: Transaction | null,
     ): PruneProgress {
+      const startedMs = performance.now();
       const rows = select[state]!.all(afterSeq, limit) as unknown as Candidate[];
-      let jobs = 0;
+      const found: Candidate[] = [];
+      let isOver = rows.length < limit;
       for (const row of rows) {
         // A job ends after it was added. What was added in the future, by a clock that was set back
         // since, says nothing about those that follow.
         const isTooYoung = row.created_at >= endedBeforeMs && row.created_at <= nowMs;
-        if (isTooYoung || jobs >= most) return { jobs, nextSeq: null };
+        if (isTooYoung || found.length >= most) {
+          isOver = true;
+          break;
+        }
         if (row.finished_at >= endedBeforeMs || isNeeded(row)) continue;
-        jobs++;
-        if (transaction !== null) remove({ ...row, state }, transaction);
+        found.push(row);
       }
-      const isLastPage = rows.length < limit;
-      return { jobs, nextSeq: isLastPage ? null : rows.at(-1)!.seq };
+      if (transaction !== null) remove(found.map((job) => ({ ...job, state })), transaction);
+      const nextSeq = isOver ? null : rows.at(-1)!.seq;
+      return { jobs: found.length, nextSeq, workMs: performance.now() - startedMs };
     },
 
     isTurn(nowMs: number, everyMs: number): boolean {

@@ -1,5 +1,5 @@
 /**
- * Deleting a job with everything that is known of it. Owns the list of tables that speak of a job;
+ * Deleting jobs with everything that is known of them. Owns the list of tables that speak of a job;
  * does not decide which jobs go.
  *
  * Invariant: what it does for one job is small. Files, which may be large, are only given up here;
@@ -11,27 +11,29 @@ import type { Files } from "./files.ts";
 import { TRAITS } from "../shared/traits.ts";
 import type { Transaction } from "./transaction_counts.ts";
 
-export type Remove = (job: RemovedJob, transaction: Transaction) => void;
+export type Remove = (jobs: readonly RemovedJob[], transaction: Transaction) => void;
+
+const of = (table: string, more = "") =>
+  `DELETE FROM ${table} WHERE seq IN (SELECT value FROM json_each(?))${more}`;
 
 export function prepareRemoval(connection: Connection, files: Files): Remove {
-  const removals = [
-    "DELETE FROM jobs WHERE seq = ?",
-    "DELETE FROM payloads WHERE seq = ?",
-    "DELETE FROM attempts WHERE seq = ?",
-    "DELETE FROM output WHERE seq = ?",
-    "DELETE FROM progress WHERE seq = ?",
-  ].map((sql) => connection.prepare(sql));
+  const removals = ["jobs", "payloads", "attempts", "output", "progress"]
+    .map((table) => connection.prepare(of(table)));
   const specialRemovals = [
-    "DELETE FROM dependencies WHERE seq = ?",
+    of("dependencies"),
     // What is still to be told is told, though the job is gone.
-    "DELETE FROM deliveries WHERE seq = ? AND state <> 'waiting'",
+    of("deliveries", " AND state <> 'waiting'"),
   ].map((sql) => connection.prepare(sql));
 
-  return ({ seq, queue, state, traits }, transaction) => {
-    transaction.journal.job("job.deleted", seq);
-    for (const removal of removals) removal.run(seq);
-    if (traits !== 0) { for (const removal of specialRemovals) removal.run(seq); }
-    if (traits & TRAITS.FILES) files.release(seq);
-    transaction.count(queue, state, -1);
+  return (jobs, transaction) => {
+    for (const { seq } of jobs) transaction.journal.job("job.deleted", seq);
+    const seqs = JSON.stringify(jobs.map(({ seq }) => seq));
+    for (const removal of removals) removal.run(seqs);
+    const special = jobs.filter(({ traits }) => traits !== 0).map(({ seq }) => seq);
+    if (special.length > 0) {
+      for (const removal of specialRemovals) removal.run(JSON.stringify(special));
+    }
+    for (const { seq, traits } of jobs) if (traits & TRAITS.FILES) files.release(seq);
+    for (const { queue, state } of jobs) transaction.count(queue, state, -1);
   };
 }
