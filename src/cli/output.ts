@@ -105,7 +105,8 @@ export class Output {
   }
 }
 
-const STATE_COLOR = {
+/** Null: as other text. */
+export const STATE_COLOR = {
   pending: null,
   started: "cyan",
   processing: "cyan",

@@ -2,6 +2,7 @@
  * Cuts a stream of bytes into lines of text. Invariant: holds at most one line, and no more of it
  * than the limit, whatever is printed.
  */
+import { joinBytes } from "../lib/bytes.ts";
 
 /** A line, or the news that one was longer than the limit, which is told once and then ends. */
 export type Line = { readonly text: string } | { readonly tooLong: true };
@@ -49,20 +50,10 @@ export class LineSplitter {
   #emit(): void {
     const parts = this.#parts;
     this.#parts = [];
-    const bytes = parts.length === 1 ? parts[0]! : join(parts, this.#bytes);
+    const bytes = joinBytes(parts);
     this.#bytes = 0;
     const text = new TextDecoder().decode(bytes).trim();
     // Empty lines say nothing: programs print them for looks.
     if (text !== "") this.#onLine({ text });
   }
-}
-
-function join(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const joined = new Uint8Array(bytes);
-  let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
-  }
-  return joined;
 }

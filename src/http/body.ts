@@ -8,6 +8,7 @@
 import { TooLargeError } from "../job/errors.ts";
 import { announcedBytes, cutOff, discard, tooLarge } from "./body_wire.ts";
 import { RequestError } from "./problem.ts";
+import { joinBytes } from "../lib/bytes.ts";
 
 /** A body that is not larger than this comes in one piece, which is faster than in many. */
 const WHOLE_BYTES = 256 * 1024;
@@ -112,7 +113,7 @@ export class BodyReader {
       }
       pieces.push(value);
     }
-    return join(pieces, reading.bytes);
+    return joinBytes(pieces);
   }
 
   /**
@@ -160,15 +161,4 @@ export class BodyReader {
       reading.giveUp(new RequestError("request-timeout", detail, { connection: "close" }));
     }
   }
-}
-
-function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const joined = new Uint8Array(length);
-  let offset = 0;
-  for (const piece of pieces) {
-    joined.set(piece, offset);
-    offset += piece.length;
-  }
-  return joined;
 }

@@ -10,6 +10,7 @@ import type { FileWriter } from "../queue/file_writer.ts";
 import { type FieldPart, FILE_FIELD } from "./job_form.ts";
 import type { PartHeader } from "./multipart_frame.ts";
 import { MultipartStream } from "./multipart_stream.ts";
+import { joinBytes } from "../lib/bytes.ts";
 
 /** What the fields of a form, without its file, may take. */
 const FIELD_BYTES = 1024 * 1024;
@@ -110,7 +111,7 @@ class Receiver {
 
   async end(): Promise<ReceivedForm> {
     const file = await this.#writer?.end() ?? null;
-    const parts = this.#parts.map(({ name, pieces }) => ({ name, bytes: join(pieces) }));
+    const parts = this.#parts.map(({ name, pieces }) => ({ name, bytes: joinBytes(pieces) }));
     return { parts, file };
   }
 
@@ -121,14 +122,4 @@ class Receiver {
 
 export function uploadTooLarge(limitBytes: number, found: string): TooLargeError {
   return new TooLargeError(`expected an upload of at most ${limitBytes} bytes, ${found}`);
-}
-
-function join(pieces: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    joined.set(piece, offset);
-    offset += piece.length;
-  }
-  return joined;
 }

@@ -87,6 +87,16 @@ export interface JobExtras {
   readonly schedule: string | null;
 }
 
+/** Those of plain jobs. */
+export const NO_EXTRAS: JobExtras = {
+  options: null,
+  key: null,
+  unique: null,
+  after: null,
+  fileId: null,
+  schedule: null,
+};
+
 /** Kept with the job as JSON. */
 export interface JobOptions {
   readonly retry?: RetryPolicy;

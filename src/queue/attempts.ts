@@ -2,6 +2,7 @@
 import type { Attempt, Job, OutputChunk, OutputStream } from "../job/job.ts";
 import { isLeased } from "../job/state.ts";
 import type { JobStore } from "../store/store.ts";
+import { joinBytes } from "../lib/bytes.ts";
 
 /** An attempt that ended without success, or the one that stands on the job itself. */
 export interface AttemptView {
@@ -39,13 +40,7 @@ export async function attemptsOf(job: Job, store: JobStore): Promise<AttemptView
 /** Joins the chunks of one stream. */
 export function joinOutput(chunks: readonly OutputChunk[], stream?: OutputStream): Uint8Array {
   const parts = chunks.filter((chunk) => stream === undefined || chunk.stream === stream);
-  const joined = new Uint8Array(parts.reduce((sum, { bytes }) => sum + bytes.length, 0));
-  let offset = 0;
-  for (const { bytes } of parts) {
-    joined.set(bytes, offset);
-    offset += bytes.length;
-  }
-  return joined;
+  return joinBytes(parts.map(({ bytes }) => bytes));
 }
 
 /** How the command ended that stands on the job itself. */

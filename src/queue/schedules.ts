@@ -3,7 +3,7 @@
  * has come. Owns what becomes of a schedule's job; knows neither requests nor terminals nor timers.
  */
 import { ConflictError, QueueError, QueueFullError, ScheduleNotFoundError } from "../job/errors.ts";
-import type { JobExtras, NewJob } from "../job/job.ts";
+import { type NewJob, NO_EXTRAS } from "../job/job.ts";
 import { parseNewJob, type PayloadParser } from "../job/parse.ts";
 import { type Schedule, SCHEDULE_LIMITS } from "../job/schedule.ts";
 import { parseNewSchedule } from "../job/schedule_parse.ts";
@@ -14,16 +14,6 @@ import { formatDuration } from "../lib/duration.ts";
 import type { DueSchedules } from "../store/schedules.ts";
 import type { Queue } from "./queue.ts";
 import type { Json } from "./views.ts";
-
-/** Jobs that are nothing but plain. */
-const NO_EXTRAS: JobExtras = {
-  options: null,
-  key: null,
-  unique: null,
-  after: null,
-  fileId: null,
-  schedule: null,
-};
 
 export class Schedules {
   readonly #queue: Queue;

@@ -2,7 +2,7 @@
  * Jobs for tests that care about one or two fields only. Owns the defaults; invariant: two jobs made
  * here never share an id unless the test asks for it.
  */
-import type { JobExtras, NewJob } from "../../src/job/job.ts";
+import { type JobExtras, type NewJob, NO_EXTRAS } from "../../src/job/job.ts";
 
 /** The moment at which tests with a clock of their own begin: 2025-06-15T15:06:40Z. */
 export const T0 = 1_750_000_000_000;
@@ -35,19 +35,11 @@ export function newJobs(count: number, overrides: Partial<NewJob> = {}): NewJob[
 /** What a job has whose only special thing is its key. */
 export function withKey(key: string): Pick<NewJob, "extras"> {
   return {
-    extras: { options: null, key, unique: null, after: null, fileId: null, schedule: null },
+    extras: { ...NO_EXTRAS, key },
   };
 }
 
 /** What few jobs have. */
 export function newExtras(overrides: Partial<JobExtras> = {}): JobExtras {
-  return {
-    options: null,
-    key: null,
-    unique: null,
-    after: null,
-    fileId: null,
-    schedule: null,
-    ...overrides,
-  };
+  return { ...NO_EXTRAS, ...overrides };
 }

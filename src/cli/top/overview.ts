@@ -2,7 +2,8 @@
 import { type JobState, STATES } from "../../job/state.ts";
 import { humanDuration } from "../../lib/duration.ts";
 import type { HistoryStep, Stats, WorkerStatus } from "../../store/store.ts";
-import type { Line, Span, Style } from "./line.ts";
+import type { Line, Span } from "./line.ts";
+import { STATE_COLOR } from "../output.ts";
 import { sparkline } from "./sparkline.ts";
 
 /** What is known of the queue at one moment. */
@@ -17,18 +18,8 @@ export interface Overview {
 export const STEP_MS = 10_000;
 export const STEPS = 60;
 
-export const STYLE_OF_STATE: Readonly<Record<JobState, Style | null>> = {
-  pending: null,
-  started: "cyan",
-  processing: "cyan",
-  completed: "green",
-  failed: "yellow",
-  dead: "red",
-  cancelled: "gray",
-};
-
 export function stateSpan(state: JobState, text: string = state): Span {
-  const style = STYLE_OF_STATE[state];
+  const style = STATE_COLOR[state];
   return style === null ? text : [text, style];
 }
 

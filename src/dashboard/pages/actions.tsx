@@ -6,7 +6,7 @@ import { flash } from "../flash.ts";
 import { count, counted, encodeSegment, link } from "../format.ts";
 import { fieldOf, pathOf, readForm } from "../forms.ts";
 import { page } from "../layout.tsx";
-import { PACES } from "../paces.ts";
+import { PaceChoice } from "../pace.tsx";
 import { Data, Empty, JobLink, StateChip } from "../parts.tsx";
 import { aboutJob } from "../about.ts";
 
@@ -178,14 +178,7 @@ async function confirmBulk(
             </>
           )
           : jobs.ids.map((id) => <input type="hidden" name="id" value={id} />)}
-        {action === "requeue" && allowed > 1 && (
-          <label>
-            at a pace of{" "}
-            <select name="pace">
-              {PACES.map(([value, name]) => <option value={value}>{name}</option>)}
-            </select>
-          </label>
-        )}
+        {action === "requeue" && allowed > 1 && <PaceChoice />}
         {allowed > 0 && (
           <button type="submit" class={tone}>{verb}: {counted(allowed, "job")}</button>
         )}

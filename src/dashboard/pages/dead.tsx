@@ -11,7 +11,7 @@ import { count, counted, link } from "../format.ts";
 import { fieldOf, readForm } from "../forms.ts";
 import { JobTable, withPayloads } from "../job_rows.tsx";
 import { page } from "../layout.tsx";
-import { PACES } from "../paces.ts";
+import { PaceChoice } from "../pace.tsx";
 import { Data, Empty, ErrorText, JobLink, Time } from "../parts.tsx";
 import { BulkBar } from "./jobs.tsx";
 
@@ -105,14 +105,7 @@ function GroupActions({ groupKey, jobs }: { groupKey: string; jobs: number }) {
       <button type="submit" name="action" value="requeue" class="primary">
         Run {jobs === 1 ? "it" : "them"} again
       </button>
-      {jobs > 1 && (
-        <label>
-          at a pace of{" "}
-          <select name="pace">
-            {PACES.map(([value, name]) => <option value={value}>{name}</option>)}
-          </select>
-        </label>
-      )}
+      {jobs > 1 && <PaceChoice />}
       <button type="submit" name="action" value="delete">Delete…</button>
     </form>
   );

@@ -5,6 +5,7 @@
  * Invariant: memory holds what is kept and one buffer, whatever the other side sends.
  */
 import { RequestFailedError } from "./errors.ts";
+import { joinBytes } from "../bytes.ts";
 
 /** Names are lower-case. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -174,13 +175,7 @@ class Kept {
   }
 
   joined(): Uint8Array {
-    const joined = new Uint8Array(this.#bytes);
-    let offset = 0;
-    for (const part of this.#parts) {
-      joined.set(part, offset);
-      offset += part.length;
-    }
-    return joined;
+    return joinBytes(this.#parts);
   }
 }
 

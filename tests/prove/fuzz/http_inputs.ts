@@ -1,7 +1,8 @@
 /** Requests that nobody should send: raw bytes, JSON and multipart bodies, paths and queries. */
+import { joinBytes } from "../../../src/lib/bytes.ts";
 import { between, oneOf } from "../random.ts";
 import { nastyText, nastyValue, randomText, spoil } from "./junk.ts";
-import { encode, join, type RawRequest, request } from "./raw_request.ts";
+import { encode, type RawRequest, request } from "./raw_request.ts";
 
 const JOB_FIELDS = [
   ...["kind", "payload", "command", "id", "queue", "priority", "run_at", "delay", "max_retries"],
@@ -84,5 +85,5 @@ function chunked(host: string, body: Uint8Array): Uint8Array {
   const head = `POST /jobs HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n` +
     `Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
   const size = body.length.toString(16);
-  return join(encode(`${head}${size}\r\n`), body, encode("\r\n0\r\n\r\n"));
+  return joinBytes([encode(`${head}${size}\r\n`), body, encode("\r\n0\r\n\r\n")]);
 }

@@ -1,4 +1,5 @@
 /** Requests as the bytes of a connection. Knows how one is written, not what is in it. */
+import { joinBytes } from "../../../src/lib/bytes.ts";
 import type { Random } from "../../../src/lib/clock.ts";
 
 export type RawRequest = (random: Random, host: string) => Uint8Array;
@@ -24,20 +25,10 @@ export function request(
     ...headers,
     `Content-Length: ${body.length}`,
   ];
-  return join(encode(`${lines.join("\r\n")}\r\n\r\n`), body);
+  return joinBytes([encode(`${lines.join("\r\n")}\r\n\r\n`), body]);
 }
 
 export function encode(text: string): Uint8Array<ArrayBuffer> {
   // Deno 2.4 does not say that the buffer is not shared.
   return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
-}
-
-export function join(...pieces: Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    joined.set(piece, offset);
-    offset += piece.length;
-  }
-  return joined;
 }

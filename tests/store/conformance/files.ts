@@ -1,18 +1,9 @@
 /** Files: they come in pieces, get an owner with its job or its attempt's end, and go with it. */
 import assert from "node:assert/strict";
-import type { JobExtras } from "../../../src/job/job.ts";
+import { NO_EXTRAS } from "../../../src/job/job.ts";
 import type { Artifacts, FileRole, JobStore } from "../../../src/store/store.ts";
 import { newJob, T0 } from "../../helpers/jobs.ts";
 import { buryOne, bytesOf, claimOne, EXIT_ERROR, find, HOLDER, type Suite } from "./harness.ts";
-
-const NO_EXTRAS: JobExtras = {
-  options: null,
-  key: null,
-  unique: null,
-  after: null,
-  fileId: null,
-  schedule: null,
-};
 
 /** Writes a file of these pieces that nobody has yet. */
 async function stage(

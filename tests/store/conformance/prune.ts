@@ -1,6 +1,6 @@
 /** The promises of pruning: what goes, what stays, what is kept right. */
 import assert from "node:assert/strict";
-import type { JobExtras } from "../../../src/job/job.ts";
+import { type JobExtras, NO_EXTRAS } from "../../../src/job/job.ts";
 import type { PruneStep } from "../../../src/store/prune.ts";
 import type { JobStore } from "../../../src/store/store.ts";
 import { newJob, newJobs, T0 } from "../../helpers/jobs.ts";
@@ -41,15 +41,6 @@ async function completed(
 async function idsOf(store: JobStore): Promise<string[]> {
   return (await store.list({ limit: 1_000 })).jobs.map(({ id }) => id).toReversed();
 }
-
-const NO_EXTRAS: JobExtras = {
-  options: null,
-  key: null,
-  unique: null,
-  after: null,
-  fileId: null,
-  schedule: null,
-};
 
 export function prunePromises({ test }: Suite): void {
   test("prune() deletes what ended before the moment, and nothing else", async (store) => {

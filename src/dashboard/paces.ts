@@ -1,8 +1,0 @@
-/** How fast many jobs run again, as people choose it. The words of the API stand first. */
-export const PACES = [
-  ["", "all at once"],
-  ["10/1s", "10 a second"],
-  ["1/1s", "1 a second"],
-  ["10/1m", "10 a minute"],
-  ["1/1m", "1 a minute"],
-] as const;
