@@ -1,6 +1,6 @@
 /** Webhooks: written with the outcome, taken by one, told at least once. */
 import assert from "node:assert/strict";
-import { type JobExtras, NO_EXTRAS } from "../../../src/job/job.ts";
+import type { JobExtras } from "../../../src/job/job.ts";
 import type { Outcome } from "../../../src/job/outcome.ts";
 import type { ClaimedDelivery, DeliveryClaim } from "../../../src/store/deliveries.ts";
 import type { JobStore } from "../../../src/store/store.ts";
