@@ -5,8 +5,8 @@
  * Invariants: no message holds the password; whoever waits for an answer is told in bounded time.
  */
 import { Buffer } from "node:buffer";
-import { shownDatabase } from "../../lib/database_url.ts";
-import { asStoreError } from "./errors.ts";
+import type { RemoteClock } from "../../lib/remote_clock.ts";
+import { isSilence, TakesNoWrites } from "./errors.ts";
 
 /** What can be given to a statement; numbers are safe integers unless a column says otherwise. */
 export type SqlValue =
@@ -42,19 +42,36 @@ interface Result {
   readonly rowCount: number | null;
 }
 
-/** How long opening a connection may take, and how long any answer may. */
+/** How long opening a connection may take. */
 const CONNECT_MS = 5_000;
-const ANSWER_MS = 30_000;
+
+/**
+ * How long any answer may take, but for statements that are known to be long. A network that swallows
+ * everything is noticed so; a third of the default lease, which so outlives a cut of some seconds.
+ * Statements take milliseconds, and wait for locks no longer than `lock_timeout` below.
+ */
+const ANSWER_MS = 10_000;
+
+/** For {@link Session.script}: work whose end is worth waiting for, such as making the tables. */
+export const LONG_ANSWER_MS = 600_000;
 
 /**
  * Every session is set up so: plans follow the indexes that are made for each statement, however
- * little the server knows yet of a young table; and a session whose other end is gone lets go of its
- * locks.
+ * little the server knows yet of a young table; a session whose other end is gone lets go of its
+ * locks. No `statement_timeout`: it would end the wait for a synchronous standby, and report a commit
+ * that no standby has.
  */
 const SETTINGS = "SET jit = off; SET plan_cache_mode = force_generic_plan; " +
   "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; " +
   "SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '10s'; " +
-  "SET lock_timeout = '20s'; SET client_min_messages = warning";
+  "SET lock_timeout = '8s'; SET statement_timeout = 0; SET tcp_keepalives_idle = 10; " +
+  "SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4; SET tcp_user_timeout = '20s'; " +
+  "SET client_min_messages = warning";
+
+/** Whether the session can be used for what it is wanted for, and the time. */
+const GREETING = "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only, " +
+  "pg_is_in_recovery() AS is_standby, " +
+  "(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms";
 
 /** So many statements are prepared in a session; others are those with filters, which vary. */
 const MOST_PREPARED = 400;
@@ -72,6 +89,10 @@ function nameOf(text: string): string | undefined {
 export class Session implements Sql {
   readonly #client: Client;
   #isLost = false;
+  /** Whether it was given up because an answer did not come. */
+  isSilent = false;
+  /** Which of the server's hosts it is on. */
+  place = 0;
   /** Called with what another session has notified. */
   onNotice: (payload: string) => void = () => {};
   /** Called when the connection ends by itself. */
@@ -81,22 +102,18 @@ export class Session implements Sql {
     this.#client = client;
   }
 
-  /** @throws {StoreUnavailableError} saying why there is no connection. */
-  static async open(url: string): Promise<Session> {
+  /** Opens one that can write, and hears the server's clock. @throws {unknown} what the driver throws. */
+  static async open(url: string, clock: RemoteClock): Promise<Session> {
     const { default: pg } = await import("pg");
-    let client: Client;
-    try {
-      client = new pg.Client({
-        connectionString: withUsualModes(url),
-        application_name: "queuectl",
-        connectionTimeoutMillis: CONNECT_MS,
-        query_timeout: ANSWER_MS,
-        keepAlive: true,
-        types: { getTypeParser: (oid: number, format: string) => parserOf(pg, oid, format) },
-      }) as Client;
-    } catch (error) {
-      throw asStoreError(error, shownDatabase(url));
-    }
+    const client = new pg.Client({
+      connectionString: withUsualModes(url),
+      application_name: "queuectl",
+      connectionTimeoutMillis: CONNECT_MS,
+      query_timeout: ANSWER_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      types: { getTypeParser: (oid: number, format: string) => parserOf(pg, oid, format) },
+    }) as Client;
     const session = new Session(client);
     const lost = () => {
       if (session.#isLost) return;
@@ -111,10 +128,14 @@ export class Session implements Sql {
     );
     try {
       await client.connect();
-      await client.query(SETTINGS);
+      await session.script(SETTINGS);
+      const askedMs = clock.ask();
+      const greeting = (await session.script(GREETING))[0]![0]!;
+      clock.heard(greeting["now_ms"] as number, askedMs);
+      if (greeting["is_read_only"]) throw new TakesNoWrites(greeting["is_standby"] as boolean);
     } catch (error) {
       session.cut();
-      throw asStoreError(error, shownDatabase(url));
+      throw error;
     }
     return session;
   }
@@ -124,8 +145,8 @@ export class Session implements Sql {
   }
 
   /** Statements without parameters, one after the other; the rows of each. */
-  async script(text: string): Promise<Row[][]> {
-    const results = await this.#client.query(text);
+  async script(text: string, answerMs?: number): Promise<Row[][]> {
+    const results = await this.#ask({ text, query_timeout: answerMs });
     return (Array.isArray(results) ? results : [results]).map(({ rows }) => rows);
   }
 
@@ -158,11 +179,16 @@ export class Session implements Sql {
   }
 
   async #run(text: string, values: readonly SqlValue[]): Promise<Result> {
-    return await this.#client.query({
-      name: nameOf(text),
-      text,
-      values: values.map(bound),
-    }) as Result;
+    return await this.#ask({ name: nameOf(text), text, values: values.map(bound) }) as Result;
+  }
+
+  async #ask(query: unknown): Promise<Result | Result[]> {
+    try {
+      return await this.#client.query(query);
+    } catch (error) {
+      if (isSilence(error)) this.isSilent = true;
+      throw error;
+    }
   }
 }
 

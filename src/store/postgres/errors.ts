@@ -10,16 +10,30 @@ function codeOf(error: unknown): string {
   return typeof code === "string" ? code : "";
 }
 
+/** The server is there, but not for writing. */
+export class TakesNoWrites extends Error {
+  readonly code = "25006";
+
+  constructor(isStandby: boolean) {
+    super(isStandby ? "it is a standby" : "it is set to read-only (default_transaction_read_only)");
+  }
+}
+
+/** Whether an answer did not come in time. */
+export function isSilence(error: unknown): boolean {
+  return error instanceof Error && /^Query read timeout$/.test(error.message);
+}
+
 /** Whether others were in the way, so that the same transaction may well succeed now. */
 export function isConflict(error: unknown): boolean {
   // serialization_failure, deadlock_detected, lock_not_available
   return error instanceof TryAgain || ["40001", "40P01", "55P03"].includes(codeOf(error));
 }
 
-/** Whether the connection is gone, or will be in a moment. */
+/** Whether the connection is gone, will be in a moment, or is of no use: it takes no writes any more. */
 export function isLost(error: unknown): boolean {
   const code = codeOf(error);
-  if (/^08/.test(code) || ["57P01", "57P02", "57P05", "25P03"].includes(code)) return true;
+  if (/^08/.test(code) || ["57P01", "57P02", "57P05", "25P03", "25006"].includes(code)) return true;
   if (["ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTCONN"].includes(code)) return true;
   return /Connection terminated|not queryable|Client was closed|read timeout|socket|ECONNRESET|ended/i
     .test(messageOf(error)) && !/^[0-9A-Z]{5}$/.test(code);
@@ -60,7 +74,9 @@ export function asStoreError(error: unknown, place: string): unknown {
   return new StoreUnavailableError(`cannot use the database ${place}: ${reason}`);
 }
 
-function reasonOf(error: unknown): string | null {
+/** Why the database cannot be used; null: that is not what the error says. */
+export function reasonOf(error: unknown): string | null {
+  if (error instanceof TakesNoWrites) return `it takes no writes: ${error.message}`;
   const code = codeOf(error);
   const known = REASONS[code];
   if (known !== undefined) return known;

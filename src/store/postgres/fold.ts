@@ -12,6 +12,9 @@ const MOST = 5_000;
 /** Buckets older than this are dropped. */
 const KEEP_BUCKETS_MS = 24 * 3_600_000;
 
+/** Marks of commits (`commit_mark.ts`) that writers have left; they are asked for within seconds. */
+const KEEP_MARKS_MS = 3_600_000;
+
 export async function fold(transaction: Transaction, place: Place, nowMs: number): Promise<void> {
   const row = await transaction.get(
     "SELECT pg_try_advisory_xact_lock($1::int, $2::int) AS is_mine",
@@ -34,6 +37,7 @@ export async function fold(transaction: Transaction, place: Place, nowMs: number
     MOST,
     bucket - 2 * 60_000 / BUCKET_MS,
   );
+  await transaction.run("DELETE FROM commits WHERE at < $1", nowMs - KEEP_MARKS_MS);
   await transaction.run(
     "DELETE FROM throughput WHERE bucket < $1",
     bucket - KEEP_BUCKETS_MS / BUCKET_MS,

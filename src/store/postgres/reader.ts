@@ -3,8 +3,9 @@
  * what was to be read is read again. Knows no table.
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
-import { type Row, Session, type Sql, type SqlValue } from "./connection.ts";
-import { asStoreError, isLost } from "./errors.ts";
+import type { Row, Session, Sql, SqlValue } from "./connection.ts";
+import { isLost } from "./errors.ts";
+import type { Server } from "./server.ts";
 
 /** Reads at the same time. */
 const MOST_SESSIONS = 4;
@@ -15,8 +16,7 @@ const IDLE_MS = 30_000;
 const MOST_LOSSES = 2;
 
 export class Reader implements Sql {
-  readonly #url: string;
-  readonly #shown: string;
+  readonly #server: Server;
   readonly #free: { session: Session; sinceMs: number }[] = [];
   readonly #queue: (() => void)[] = [];
   readonly #busy = new Set<Session>();
@@ -24,9 +24,8 @@ export class Reader implements Sql {
   #sweeper: ReturnType<typeof setInterval> | undefined;
   #isClosed = false;
 
-  constructor(url: string, shown: string) {
-    this.#url = url;
-    this.#shown = shown;
+  constructor(server: Server) {
+    this.#server = server;
   }
 
   all(text: string, ...values: SqlValue[]): Promise<Row[]> {
@@ -54,9 +53,9 @@ export class Reader implements Sql {
       try {
         return await work(session);
       } catch (error) {
-        if (isLost(error)) session.cut();
+        if (isLost(error)) this.#lose(session);
         if (!isLost(error) || this.#isClosed || losses++ >= MOST_LOSSES) {
-          throw asStoreError(error, this.#shown);
+          throw this.#server.told(error);
         }
       } finally {
         this.#giveBack(session);
@@ -64,14 +63,21 @@ export class Reader implements Sql {
     }
   }
 
+  /** What one session has met, the others that nobody uses have probably met, too. */
+  #lose(session: Session): void {
+    this.#server.hasLost(session);
+    for (const { session } of this.#free) session.cut();
+  }
+
   async #take(): Promise<Session> {
     while (true) {
       if (this.#isClosed) {
-        throw new StoreUnavailableError(`the database ${this.#shown} is closed`);
+        throw new StoreUnavailableError(`the database ${this.#server.shown} is closed`);
       }
       const free = this.#free.pop();
       if (free !== undefined) {
-        if (free.session.isLost) {
+        if (this.#server.hasLeft(free.session)) {
+          free.session.cut();
           this.#open--;
           continue;
         }
@@ -81,7 +87,7 @@ export class Reader implements Sql {
       if (this.#open < MOST_SESSIONS) {
         this.#open++;
         try {
-          const session = await Session.open(this.#url);
+          const session = await this.#server.open();
           this.#busy.add(session);
           return session;
         } catch (error) {

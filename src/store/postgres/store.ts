@@ -6,7 +6,6 @@
 import { setImmediate } from "node:timers";
 import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Job } from "../../job/job.ts";
-import { shownDatabase } from "../../lib/database_url.ts";
 import type { OpenOptions } from "../open.ts";
 import { describeChange } from "../shared/rules.ts";
 import type { JobStore } from "../store.ts";
@@ -23,10 +22,9 @@ import {
 } from "./change.ts";
 import { Claims } from "./claim.ts";
 import { configAll, configSet, configUnset } from "./config.ts";
-import { Session, type Sql } from "./connection.ts";
+import type { Session, Sql } from "./connection.ts";
 import * as deliveries from "./deliveries.ts";
 import { resumeEnds } from "./ends.ts";
-import { asStoreError } from "./errors.ts";
 import * as files from "./files.ts";
 import { fold } from "./fold.ts";
 import { journalPage } from "./journal.ts";
@@ -42,6 +40,7 @@ import { rebase } from "./rebase.ts";
 import { sweepRequests } from "./requests.ts";
 import * as schedules from "./schedules.ts";
 import { searchSlice } from "./search.ts";
+import { Server } from "./server.ts";
 import * as attempts from "./settle.ts";
 import { standing } from "./standing.ts";
 import { history, stats } from "./stats.ts";
@@ -63,34 +62,29 @@ const CLOSING_MS = 500;
 const channelOf = ({ schema }: Place) => `"queuectl_${schema.replaceAll('"', "").slice(0, 40)}"`;
 
 export async function openPostgresStore(options: OpenOptions): Promise<JobStore> {
-  const shown = shownDatabase(options.db);
-  const session = await Session.open(options.db);
+  const server = new Server(options.db);
+  const session = await server.open();
   try {
-    const place = await migrate(session, shown);
-    return assemble(session, { place, options, shown });
+    const place = await migrate(session, server.shown);
+    return assemble(session, { place, server });
   } catch (error) {
     await session.close();
-    throw asStoreError(error, shown);
+    throw server.told(error);
   }
 }
 
 function assemble(
   session: Session,
-  { place, options, shown }: {
-    place: Place;
-    options: OpenOptions;
-    shown: string;
-  },
+  { place, server }: { place: Place; server: Server },
 ): JobStore {
-  const { db: url, clock } = options;
   const ownName = crypto.randomUUID();
   const channel = channelOf(place);
   const writer = new Writer(session, {
-    ...{ url, shown, place, clock },
+    ...{ server, place, name: ownName },
     announcement: `NOTIFY ${channel}, '${ownName}'`,
   });
-  const reader = new Reader(url, shown);
-  const changes = new ChangeWatch(url, channel, ownName);
+  const reader = new Reader(server);
+  const changes = new ChangeWatch(server, channel, ownName);
   const adding = new Adding();
   const claims = new Claims();
   writer.onWake = () => changes.tell();
@@ -106,7 +100,8 @@ function assemble(
   let closingSinceMs: number | null = null;
   let closing: Promise<void> | null = null;
 
-  const closed = () => Promise.reject(new StoreUnavailableError(`the database ${shown} is closed`));
+  const closed = () =>
+    Promise.reject(new StoreUnavailableError(`the database ${server.shown} is closed`));
   const write: Writer["write"] = (work, order) => isClosed ? closed() : writer.write(work, order);
   const reading = <T>(work: (sql: Sql) => Promise<T>): Promise<T> =>
     isClosed ? closed() : work(reader);

@@ -3,17 +3,21 @@
  * that does not get through (a connection that is lost, a pooler between), looking now and then has to
  * do. Owns the connection that listens.
  */
-import { Session } from "./connection.ts";
+import type { Session } from "./connection.ts";
+import type { Server } from "./server.ts";
 
 /** How often the connection is tried, and everybody told to look for themselves. */
 const CALM_MS = 5_000;
 /** The same while there is no connection. */
 const DEAF_MS = 1_000;
 
+/** How long it may take to say that it is there. */
+const ALIVE_MS = 3_000;
+
 type Timer = ReturnType<typeof setTimeout>;
 
 export class ChangeWatch {
-  readonly #url: string;
+  readonly #server: Server;
   readonly #channel: string;
   readonly #ownName: string;
   readonly #listeners = new Set<() => void>();
@@ -24,8 +28,8 @@ export class ChangeWatch {
   #isClosed = false;
 
   /** Notices that name this process are not passed on. */
-  constructor(url: string, channel: string, ownName: string) {
-    this.#url = url;
+  constructor(server: Server, channel: string, ownName: string) {
+    this.#server = server;
     this.#channel = channel;
     this.#ownName = ownName;
   }
@@ -78,11 +82,14 @@ export class ChangeWatch {
   /** Whether the connection lives is not known until it is used. */
   async #tryListening(): Promise<void> {
     try {
-      if (this.#session !== null) {
-        await this.#session.script("SELECT 1");
+      if (this.#session !== null && !this.#server.hasLeft(this.#session)) {
+        await this.#session.script("SELECT 1", ALIVE_MS);
         return;
       }
-      const session = await Session.open(this.#url);
+      this.#session?.cut();
+      this.#session = null;
+      const session = await this.#server.open();
+      this.#session = session;
       session.onNotice = (name) => {
         if (name !== this.#ownName) this.#tellSoon();
       };
@@ -92,9 +99,8 @@ export class ChangeWatch {
         if (this.#opening === null) this.#look();
       };
       await session.script(`LISTEN ${this.#channel}`);
-      this.#session = session;
     } catch {
-      this.#session?.cut();
+      if (this.#session !== null) this.#server.hasLost(this.#session);
       this.#session = null;
     }
   }

@@ -4,19 +4,21 @@
  * that writes, BEGIN, COMMIT and ROLLBACK, and trying again; knows no job.
  *
  * Invariant: an operation's promise resolves only after the commit that holds it, and rejects only
- * if nothing of it was written. A connection that is lost while it commits is asked for afterwards, by
- * the transaction's number.
+ * if nothing of it was written, or says that this is not known. What became of a transaction whose
+ * connection was lost while it was committed is found out by its mark (`commit_mark.ts`).
  */
 import { setImmediate } from "node:timers";
 import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { pause } from "../../lib/pause.ts";
 import type { WriteOrder } from "../shared/operations.ts";
-import { Session } from "./connection.ts";
-import { asStoreError, isConflict, isLost } from "./errors.ts";
+import { CommitMarks } from "./commit_mark.ts";
+import type { Session } from "./connection.ts";
+import { isConflict, isLost } from "./errors.ts";
 import { fold } from "./fold.ts";
 import { Journal } from "./journal.ts";
 import { LOCKS, type Place } from "./migrate.ts";
+import type { Server } from "./server.ts";
 import { NeedsExclusive, OpenTransaction, type Transaction } from "./transaction.ts";
 
 interface Operation {
@@ -53,8 +55,8 @@ const TELL_EVERY_MS = 4;
 const FOLD_AFTER = 2_000;
 
 export class Writer {
-  readonly #url: string;
-  readonly #shown: string;
+  readonly #server: Server;
+  readonly #marks: CommitMarks;
   readonly #place: Place;
   readonly #clock: Clock;
   readonly #announcement: string;
@@ -77,20 +79,20 @@ export class Writer {
 
   constructor(
     session: Session,
-    { url, shown, place, clock, announcement }: {
-      url: string;
-      shown: string;
+    { server, place, name, announcement }: {
+      server: Server;
       place: Place;
-      clock: Clock;
+      /** Which nobody else has. */
+      name: string;
       /** A statement that tells other processes to look. */
       announcement: string;
     },
   ) {
     this.#session = session;
-    this.#url = url;
-    this.#shown = shown;
+    this.#server = server;
+    this.#marks = new CommitMarks(name);
     this.#place = place;
-    this.#clock = clock;
+    this.#clock = server.clock.now;
     this.#announcement = announcement;
   }
 
@@ -146,7 +148,7 @@ export class Writer {
       await this.#commitAll(first, last);
       await this.#tell(!this.#isAnyWaiting);
     }
-    if (this.#added >= FOLD_AFTER) await this.#fold();
+    if (this.#added >= FOLD_AFTER || this.#marks.areMany) await this.#fold();
   }
 
   async #commitAll(first: readonly Operation[], last: readonly Operation[]): Promise<void> {
@@ -155,7 +157,7 @@ export class Writer {
       const results = await this.#commit(first, last);
       for (const [index, { resolve }] of batch.entries()) resolve(results[index]);
     } catch (error) {
-      const told = asStoreError(error, this.#shown);
+      const told = this.#server.told(error);
       const isStoreFailure = told instanceof StoreUnavailableError && told !== error;
       const isHopeless = this.#session === null || isStoreFailure && !isConflict(error);
       if (batch.length === 1 || isHopeless) {
@@ -180,8 +182,7 @@ export class Writer {
           // Those who met must not meet again: the one waits a little longer than the other.
           if (conflicts++ > 0) await pause(Math.random() * 2 ** Math.min(conflicts, 6));
         } else if (isLost(error) && losses++ < MOST_LOSSES) {
-          this.#session?.cut();
-          this.#session = null;
+          this.#lose();
         } else throw error;
       }
     }
@@ -192,26 +193,22 @@ export class Writer {
     last: readonly Operation[],
     isExclusive: boolean,
   ): Promise<unknown[]> {
-    if (this.#session === null || this.#session.isLost) {
-      this.#session = null;
-      this.#session = await Session.open(this.#url);
-    }
-    const session = this.#session;
+    const session = await this.#openSession();
     const { lockSpace } = this.#place;
     const lock = isExclusive
       ? `SELECT pg_advisory_xact_lock(${lockSpace}, ${LOCKS.exclusive}); `
       : "";
     let transaction: OpenTransaction | undefined;
-    let xid: string;
     const results: unknown[] = [];
     try {
+      const askedMs = this.#server.clock.ask();
       const begun = await session.script(
         `BEGIN; ${lock}SELECT pg_advisory_xact_lock_shared(${lockSpace}, ${LOCKS.follow}); ` +
-          "SELECT pg_current_xact_id()::text AS xid, " +
+          "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms, " +
           "(SELECT value FROM meta WHERE key = 'events_until') AS until",
       );
       const row = begun.at(-1)![0]!;
-      xid = row["xid"] as string;
+      this.#server.clock.heard(row["now_ms"] as number, askedMs);
       const journal = new Journal({ nowMs: this.#clock(), untilMs: row["until"] as number });
       transaction = new OpenTransaction(session, journal, { place: this.#place, isExclusive });
       for (const { work } of first) results.push(await work(transaction));
@@ -226,7 +223,7 @@ export class Writer {
       if (!isLost(error)) await session.script("ROLLBACK").catch(() => session.cut());
       throw error;
     }
-    await this.#end(session, xid);
+    await this.#end(session);
     this.#added += transaction.added;
     if (transaction.isWakeWanted) this.onWake();
     if (transaction.isUnfinished) this.onUnfinished();
@@ -234,40 +231,45 @@ export class Writer {
     return results;
   }
 
-  async #end(session: Session, xid: string): Promise<void> {
+  async #openSession(): Promise<Session> {
+    if (this.#session !== null && this.#server.hasLeft(this.#session)) this.#lose();
+    return this.#session ??= await this.#server.open();
+  }
+
+  #lose(): void {
+    if (this.#session !== null) this.#server.hasLost(this.#session);
+    this.#session = null;
+  }
+
+  async #end(session: Session): Promise<void> {
+    const mark = this.#marks.next(this.#clock());
     try {
-      await session.script("COMMIT");
+      await session.script(`${mark.text}; COMMIT`);
     } catch (error) {
       if (!isLost(error)) {
         session.cut();
         throw error;
       }
-      session.cut();
-      this.#session = null;
-      if (!await this.#wasCommitted(xid)) throw error;
+      this.#lose();
+      if (!await this.#wasCommitted(mark.number)) throw error;
     }
   }
 
   /** What became of a transaction whose connection was lost while it was to be committed. */
-  async #wasCommitted(xid: string): Promise<boolean> {
+  async #wasCommitted(mark: number): Promise<boolean> {
     const deadlineMs = performance.now() + VERDICT_MS;
     let lastError: unknown;
     while (performance.now() < deadlineMs) {
       try {
-        const session = this.#session ?? await Session.open(this.#url);
-        this.#session = session;
-        const row = await session.get("SELECT pg_xact_status($1::text::xid8) AS status", xid);
-        if (row!["status"] === "committed") return true;
-        if (row!["status"] === "aborted") return false;
+        return await this.#marks.isThere(mark, await this.#openSession(), this.#clock());
       } catch (error) {
         lastError = error;
-        this.#session?.cut();
-        this.#session = null;
+        this.#lose();
       }
       await pause(100);
     }
     throw new StoreUnavailableError(
-      `the connection to the database ${this.#shown} was lost while a change was committed, and ` +
+      `the connection to the database ${this.#server.shown} was lost while a change was committed, and ` +
         "it cannot be said whether it was; look before you repeat it",
       { cause: lastError },
     );
@@ -287,11 +289,15 @@ export class Writer {
 
   async #fold(): Promise<void> {
     this.#added = 0;
+    const tidy = this.#marks.tidy();
     const nowMs = this.#clock();
     try {
       await this.#attempt(
         [{
-          work: (transaction) => fold(transaction, this.#place, nowMs),
+          work: async (transaction) => {
+            await tidy(transaction);
+            await fold(transaction, this.#place, nowMs);
+          },
           resolve: () => {},
           reject: () => {},
           isQuiet: true,

@@ -1,0 +1,73 @@
+/**
+ * The server of a URL, which may name several hosts: finds the one that takes writes, and opens sessions
+ * there. Owns the choice of the host and what is known of the server's clock; knows no table.
+ *
+ * Invariant: no session of it is on a host that takes no writes, as far as that host says.
+ */
+import { StoreUnavailableError } from "../../job/errors.ts";
+import { type DatabaseHost, databaseHosts, shownDatabase } from "../../lib/database_url.ts";
+import { RemoteClock } from "../../lib/remote_clock.ts";
+import { Session } from "./connection.ts";
+import { asStoreError, reasonOf } from "./errors.ts";
+
+export class Server {
+  /** Without password and parameters. */
+  readonly shown: string;
+  /** What the server's clock shows, by which all processes go. */
+  readonly clock = new RemoteClock();
+  readonly #hosts: readonly DatabaseHost[];
+  /** Where the last session was opened, and the next one is tried first. */
+  #current = 0;
+
+  /** @throws {StoreUnavailableError} when the URL cannot be read. */
+  constructor(url: string) {
+    this.shown = shownDatabase(url);
+    try {
+      this.#hosts = databaseHosts(url);
+    } catch (error) {
+      const why = (error as Error).message;
+      throw new StoreUnavailableError(`cannot use the database ${this.shown}: ${why}`);
+    }
+  }
+
+  /** @throws {StoreUnavailableError} saying what each host has said. */
+  async open(): Promise<Session> {
+    const first = this.#current;
+    const told: string[] = [];
+    for (let step = 0; step < this.#hosts.length; step++) {
+      const index = (first + step) % this.#hosts.length;
+      const { shown, url } = this.#hosts[index]!;
+      try {
+        const session = await Session.open(url, this.clock);
+        this.#current = index;
+        session.place = index;
+        return session;
+      } catch (error) {
+        const reason = reasonOf(error);
+        if (reason === null) throw error;
+        told.push(this.#hosts.length === 1 ? reason : `${shown}: ${reason}`);
+      }
+    }
+    throw new StoreUnavailableError(`cannot use the database ${this.shown}: ${told.join("; ")}`);
+  }
+
+  /** Whether a session is of no use any more: it is lost, or others have gone on to another host. */
+  hasLeft(session: Session): boolean {
+    return session.isLost || session.place !== this.#current;
+  }
+
+  /**
+   * A session was lost. One that got no answer may be cut off with its host, or be of a server that
+   * waits for a standby in vain: then another host is asked first.
+   */
+  hasLost(session: Session): void {
+    session.cut();
+    if (!session.isSilent || session.place !== this.#current) return;
+    this.#current = (this.#current + 1) % this.#hosts.length;
+  }
+
+  /** The error as the store's users see it. */
+  told(error: unknown): unknown {
+    return asStoreError(error, this.shown);
+  }
+}
