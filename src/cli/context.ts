@@ -40,7 +40,7 @@ export async function withQueue<T>(
 
 /** Like {@link withQueue}, for commands that must work although a stored setting is wrong. */
 export async function withStore<T>(
-  { flags, io }: Invocation,
+  { flags, io, out }: Invocation,
   use: (opened: { store: JobStore; sources: SettingSources }) => Promise<T>,
 ): Promise<T> {
   const unstored: SettingSources = { flags, env: io.env, stored: new Map() };
@@ -51,6 +51,7 @@ export async function withStore<T>(
     clock: io.clock,
     synchronous: (stored) => synchronousOf({ ...unstored, stored }),
   });
+  out.clock = store.clock;
   return await use({ store, sources: { ...unstored, stored: await store.configAll() } });
 }
 
@@ -65,8 +66,8 @@ function synchronousOf(sources: SettingSources): Settings["synchronous"] {
 }
 
 /** What the audit log is told of a change that this command makes now. */
-export function signatureOf(io: CliIo): Signature {
-  return { by: actorOf(io), atMs: io.clock() };
+export function signatureOf(io: CliIo, { clock }: JobStore): Signature {
+  return { by: actorOf(io), atMs: clock() };
 }
 
 /** Who runs this command: what the environment says of the user, else the user's number. */
@@ -93,7 +94,7 @@ function createQueue(
 ): Queue {
   const queue = new Queue({
     store,
-    clock: invocation.io.clock,
+    clock: store.clock,
     newId,
     kinds: PAYLOAD_PARSERS,
     userPayload: parseUserPayload,

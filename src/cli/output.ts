@@ -5,6 +5,7 @@
  * Invariant: colours and relative times appear only on a terminal, and no control character of a
  * job reaches it except through `raw`.
  */
+import type { Clock } from "../lib/clock.ts";
 import Table from "cli-table3";
 import pc from "picocolors";
 import type { JobState } from "../job/state.ts";
@@ -22,9 +23,12 @@ export class Output {
   readonly isJson: boolean;
   readonly colors: Colors;
   readonly #io: CliIo;
+  /** What distances from now are counted from; a store that is opened brings its own. */
+  clock: Clock;
 
   constructor(io: CliIo, { isJson }: { isJson: boolean }) {
     this.#io = io;
+    this.clock = io.clock;
     this.isJson = isJson;
     this.colors = pc.createColors(hasColor(io, io.stdout));
   }
@@ -89,14 +93,14 @@ export class Output {
   /** An instant: relative on a terminal, else ISO 8601; `-` where there is none. */
   time(atMs: number | null): string {
     if (atMs === null) return "-";
-    return this.isTerminal ? relativeTime(atMs, this.#io.clock()) : new Date(atMs).toISOString();
+    return this.isTerminal ? relativeTime(atMs, this.clock()) : new Date(atMs).toISOString();
   }
 
   /** An instant in full, on a terminal with the distance from now. */
   fullTime(atMs: number | null): string | null {
     if (atMs === null) return null;
     const iso = new Date(atMs).toISOString();
-    return this.isTerminal ? `${iso} (${relativeTime(atMs, this.#io.clock())})` : iso;
+    return this.isTerminal ? `${iso} (${relativeTime(atMs, this.clock())})` : iso;
   }
 
   /** Characters that fit beside `used` others in a line; piped output is cut more generously. */

@@ -68,7 +68,7 @@ function isTold({ event }: FeedEvent): boolean {
 
 /** What is the same as the last time is not printed again. */
 async function repeat(
-  { out, io }: Invocation,
+  { out }: Invocation,
   { queue, signal, print }: {
     queue: Queue;
     signal: AbortSignal;
@@ -87,7 +87,7 @@ async function repeat(
     if (out.isJson) out.json({ at: isoTime(nowMs), ...view });
     else {
       if (last !== "") out.line();
-      out.line(isoTime(io.clock())!);
+      out.line(isoTime(nowMs)!);
       print(out, overview);
     }
     last = now;

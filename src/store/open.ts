@@ -10,6 +10,7 @@ export interface OpenOptions {
    */
   readonly db: string;
   readonly driver: "builtin" | "ffi";
+  /** The machine's. A server has one of its own: see {@link JobStore.clock}. */
   readonly clock: Clock;
   /** Decides the durability of commits once the `config` table can be read. */
   readonly synchronous: (stored: ReadonlyMap<string, string>) => "full" | "normal";

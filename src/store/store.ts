@@ -8,6 +8,7 @@
  * attempt is accepted only under that attempt's lease. Methods throw `StoreUnavailableError` when
  * the store cannot be used now; then nothing of the call was written.
  */
+import type { Clock } from "../lib/clock.ts";
 import type {
   AfterCondition,
   Attempt,
@@ -58,6 +59,12 @@ export interface JobStore
     TokenStore,
     PruneStore,
     AsyncDisposable {
+  /**
+   * What time it is for all who share the store: by the clock of the machine, or, where there are
+   * several, by that of the server. Leases are compared across processes, so each goes by this one.
+   */
+  readonly clock: Clock;
+
   /**
    * Inserts all or none. Ids that exist already are named in `duplicates`, and then nothing is
    * inserted; nor when more than `mostWaiting` jobs would then wait for a worker, nor when `request`

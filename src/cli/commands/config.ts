@@ -80,7 +80,7 @@ function set(invocation: Invocation, name: SettingName, text: string): Promise<n
   const type = SETTINGS[name].type as ValueType<unknown>;
   const value = type.format(parseSetting(name, text, name));
   return withStore(invocation, async ({ store, sources }) => {
-    await store.configSet(name, value, signatureOf(invocation.io));
+    await store.configSet(name, value, signatureOf(invocation.io, store));
     if (out.isJson) out.json({ key: name, value });
     else out.line(`${name} = ${value}`);
     const { source } = sourceOf(name, sources);
@@ -92,7 +92,7 @@ function set(invocation: Invocation, name: SettingName, text: string): Promise<n
 function unset(invocation: Invocation, name: SettingName): Promise<number> {
   const { out } = invocation;
   return withStore(invocation, async ({ store }) => {
-    const wasSet = await store.configUnset(name, signatureOf(invocation.io));
+    const wasSet = await store.configUnset(name, signatureOf(invocation.io, store));
     if (out.isJson) out.json({ key: name, was_set: wasSet });
     else out.line(wasSet ? `${name} is no longer stored` : `${name} was not stored`);
     return EXIT.done;

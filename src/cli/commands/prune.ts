@@ -18,10 +18,10 @@ export function run(invocation: Invocation): Promise<number> {
   return withQueue(invocation, async ({ store, settings }) => {
     const retention = narrowRetention(retentionOf(settings), { olderThanMs, states });
     const before = await store.size();
-    if (!isDry) await store.note("prune", describeRetention(retention), signatureOf(io));
-    const pruned = await prune(store, retention, { nowMs: io.clock(), isDry });
+    if (!isDry) await store.note("prune", describeRetention(retention), signatureOf(io, store));
+    const pruned = await prune(store, retention, { nowMs: store.clock(), isDry });
     if (!isDry) {
-      await sweepFiles(store, io.clock());
+      await sweepFiles(store, store.clock());
       await shrink(store, { leftShare: 0 });
     }
     const after = await store.size();

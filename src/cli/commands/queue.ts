@@ -42,12 +42,12 @@ const COLUMNS: readonly Column[] = [
   { title: "OLDEST READY" },
 ];
 
-async function list({ io, out }: Invocation, queue: Queue): Promise<number> {
+async function list({ out }: Invocation, queue: Queue): Promise<number> {
   const queues = await listQueues(queue);
-  if (out.isJson) out.json(queues.map((one) => queueView(one, io.clock())));
+  if (out.isJson) out.json(queues.map((one) => queueView(one, queue.clock())));
   else if (queues.length === 0) {
     out.note("There are no queues: no jobs, and nothing is said of any.");
-  } else out.table(COLUMNS, queues.map((one) => cells(one, { out, nowMs: io.clock() })));
+  } else out.table(COLUMNS, queues.map((one) => cells(one, { out, nowMs: queue.clock() })));
   return EXIT.done;
 }
 
@@ -66,10 +66,10 @@ function cells(stats: QueueStats, { out, nowMs }: { out: Output; nowMs: number }
   ];
 }
 
-async function show({ args, io, out }: Invocation, queue: Queue): Promise<number> {
+async function show({ args, out }: Invocation, queue: Queue): Promise<number> {
   const stats = await findQueue(queue, args[0]!);
   if (out.isJson) {
-    out.json(queueView(stats, io.clock()));
+    out.json(queueView(stats, queue.clock()));
     return EXIT.done;
   }
   const { counts, rules } = stats;
@@ -80,7 +80,7 @@ async function show({ args, io, out }: Invocation, queue: Queue): Promise<number
       rules.pausedAtMs === null ? "open" : `paused since ${out.fullTime(rules.pausedAtMs)}`,
     ],
     ...limitFacts(rules),
-    ["Oldest ready job", oldest(stats, io.clock()) ?? "none waits"],
+    ["Oldest ready job", oldest(stats, queue.clock()) ?? "none waits"],
   ]);
   out.line();
   out.table(

@@ -15,7 +15,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export function run(invocation: Invocation): Promise<number> {
-  const { io, out, options } = invocation;
+  const { out, options } = invocation;
   return withQueue(invocation, async ({ queue }) => {
     if (options.isOn("watch")) {
       const { watchStatus } = await import("../status_watch.ts");
@@ -23,7 +23,7 @@ export function run(invocation: Invocation): Promise<number> {
       return EXIT.done;
     }
     const [stats, workers] = await Promise.all([queue.stats(), queue.workers()]);
-    const nowMs = io.clock();
+    const nowMs = queue.clock();
     if (out.isJson) out.json(statsView(stats, workers, nowMs));
     else printStatus(out, { stats, workers, nowMs });
     return EXIT.done;

@@ -31,7 +31,7 @@ function create(invocation: Invocation): Promise<number> {
     expiresInMs: durationOption(invocation, "expires") ?? null,
   };
   return withStore(invocation, async ({ store }) => {
-    const { token, secret } = await createToken(store, request, signatureOf(invocation.io));
+    const { token, secret } = await createToken(store, request, signatureOf(invocation.io, store));
     if (out.isJson) {
       out.json({ ...tokenView(token), secret });
     } else if (options.isOn("quiet")) {
@@ -57,14 +57,14 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function list(invocation: Invocation): Promise<number> {
-  const { io, out } = invocation;
+  const { out } = invocation;
   return withStore(invocation, async ({ store }) => {
     const tokens = await store.tokens();
     if (out.isJson) {
       out.json(tokens.map((token) => ({
         ...tokenView(token),
         last_used_at: isoTime(token.lastUsedAtMs),
-        expired: !isValidAt(token, io.clock()),
+        expired: !isValidAt(token, out.clock()),
       })));
     } else if (tokens.length === 0) {
       out.note("There are no tokens.");
@@ -75,16 +75,16 @@ function list(invocation: Invocation): Promise<number> {
   });
 }
 
-function cells(token: StoredToken, { io, out }: Invocation): string[] {
+function cells(token: StoredToken, { out }: Invocation): string[] {
   const { id, name, scopes, createdAtMs, lastUsedAtMs, expiresAtMs } = token;
-  const expires = isValidAt(token, io.clock()) ? out.time(expiresAtMs) : "expired";
+  const expires = isValidAt(token, out.clock()) ? out.time(expiresAtMs) : "expired";
   return [id, name, scopes.join(","), out.time(createdAtMs), out.time(lastUsedAtMs), expires];
 }
 
 function revoke(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   return withStore(invocation, async ({ store }) => {
-    const { id, name } = await revokeToken(store, args[0]!, signatureOf(invocation.io));
+    const { id, name } = await revokeToken(store, args[0]!, signatureOf(invocation.io, store));
     if (out.isJson) out.json({ id, name, revoked: true });
     else out.line(`Token ${id} (${name}) is revoked`);
     return EXIT.done;

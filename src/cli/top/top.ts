@@ -43,7 +43,7 @@ export async function watchTop({ io, out }: Invocation, queue: Queue): Promise<v
     content,
     size: { columns: io.stdout.columns, rows: io.stdout.rows },
     notice: notice !== null && notice.untilMs > performance.now() ? notice : null,
-    nowMs: io.clock(),
+    nowMs: queue.clock(),
   });
   const draw = () => screen.draw(screenLines(scene()));
   const tell = (text: string, isError: boolean) => {

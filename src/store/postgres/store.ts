@@ -108,6 +108,7 @@ function assemble(
   const quiet = { isQuiet: true };
 
   return {
+    clock: server.clock.now,
     add: (jobs, nowMs, { mostWaiting, request } = { mostWaiting: null }) =>
       write((transaction) =>
         request == null

@@ -117,6 +117,7 @@ export function assemble(connection: Connection, path: string, clock: Clock): Jo
   const write: Writer["write"] = (work, order) => isClosed ? closed() : writer.write(work, order);
 
   return {
+    clock,
     add: (jobs, nowMs, { mostWaiting, request } = { mostWaiting: null }) =>
       write((transaction) =>
         request == null
