@@ -373,6 +373,29 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/prune.ts"),
   },
   {
+    path: ["migrate"],
+    summary: "Move a whole queue to another database, from a file to a server or back",
+    description:
+      "Everything goes along: jobs of all states with their ids, tokens, attempts and output, files, " +
+      "schedules, limits, settings, access tokens, the audit log. Stop serve and workers first; it " +
+      "refuses to start while one runs. Nobody can use either database meanwhile. Afterwards both are " +
+      "read and compared; only then can the new one be used, and the old one not any more.\n\n" +
+      "When it is interrupted, the same command goes on where it was.",
+    options: [
+      { flags: "--from <database>", doc: "Where the queue is: sqlite:PATH or postgres://…" },
+      { flags: "--to <database>", doc: "Where it goes: a new file, or an empty schema." },
+      { flags: "--keep-source", doc: "Leave the old one usable, to try the new one." },
+      { flags: "--undo <database>", doc: "Use a database again that was moved away from." },
+    ],
+    settings: ["sqlite-driver"],
+    examples: [
+      ["migrate --from sqlite:queue.db --to postgres://app@db.example/queue", "to a server"],
+      ["migrate --from postgres://app@db.example/queue --to sqlite:queue.db", "and back"],
+      ["migrate --undo sqlite:queue.db", "the server is gone; go on with the file as it was"],
+    ],
+    load: () => import("./commands/migrate.ts"),
+  },
+  {
     path: ["config", "list"],
     summary: "Show every setting: its value, where that comes from, its default",
     settings: STORE,

@@ -2,6 +2,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { isPostgresUrl } from "../lib/database_url.ts";
 import type { JobStore } from "./store.ts";
+import type { TransferSide } from "./transfer.ts";
 
 export interface OpenOptions {
   /**
@@ -28,4 +29,25 @@ export async function openStore(options: OpenOptions): Promise<JobStore> {
   }
   const { openSqliteStore } = await import("./sqlite/open.ts");
   return await openSqliteStore(options);
+}
+
+export interface TransferOptions extends Pick<OpenOptions, "db" | "driver"> {
+  /** Whether the queue comes from there; then it must exist. */
+  readonly isSource: boolean;
+}
+
+/**
+ * Opens a database as one side of a move.
+ *
+ * @throws {StoreUnavailableError} saying why it cannot be used.
+ */
+export async function openTransferSide(
+  { db, driver, isSource }: TransferOptions,
+): Promise<TransferSide> {
+  if (isPostgresUrl(db)) {
+    const { openPostgresSide } = await import("./postgres/transfer.ts");
+    return await openPostgresSide({ url: db, isSource });
+  }
+  const { openSqliteSide } = await import("./sqlite/transfer.ts");
+  return await openSqliteSide({ path: db, driver, isSource });
 }

@@ -8,6 +8,7 @@ import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Job } from "../../job/job.ts";
 import type { OpenOptions } from "../open.ts";
 import { describeChange } from "../shared/rules.ts";
+import { refuseMarked } from "../shared/transfer_mark.ts";
 import type { JobStore } from "../store.ts";
 import { Adding } from "./add.ts";
 import { alertNames, changeAlert } from "./alerts.ts";
@@ -29,6 +30,7 @@ import * as files from "./files.ts";
 import { fold } from "./fold.ts";
 import { journalPage } from "./journal.ts";
 import { changeRules } from "./limits.ts";
+import { readMark } from "./transfer_mark.ts";
 import { addMetrics, allMetrics } from "./metrics.ts";
 import { migrate, type Place } from "./migrate.ts";
 import { progressOf, saveProgress } from "./progress.ts";
@@ -45,7 +47,7 @@ import * as attempts from "./settle.ts";
 import { standing } from "./standing.ts";
 import { history, stats } from "./stats.ts";
 import * as tokens from "./tokens.ts";
-import { ChangeWatch } from "./watch.ts";
+import { ChangeWatch, channelOf } from "./watch.ts";
 import { allKinds, allWorkers, removeWorkers, saveKinds, saveWorkers } from "./workers.ts";
 import { Writer } from "./writer.ts";
 
@@ -58,14 +60,12 @@ const FOLD_EVERY_REAPS = 12;
 /** How long the end of a store goes on telling jobs of the end of others. */
 const CLOSING_MS = 500;
 
-/** A channel of NOTIFY for each schema. */
-const channelOf = ({ schema }: Place) => `"queuectl_${schema.replaceAll('"', "").slice(0, 40)}"`;
-
 export async function openPostgresStore(options: OpenOptions): Promise<JobStore> {
   const server = new Server(options.db);
   const session = await server.open();
   try {
     const place = await migrate(session, server.shown);
+    refuseMarked(await readMark(session), server.shown);
     return assemble(session, { place, server });
   } catch (error) {
     await session.close();

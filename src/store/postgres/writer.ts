@@ -12,11 +12,13 @@ import { StoreUnavailableError } from "../../job/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { pause } from "../../lib/pause.ts";
 import type { WriteOrder } from "../shared/operations.ts";
+import { refuseMarked } from "../shared/transfer_mark.ts";
 import { CommitMarks } from "./commit_mark.ts";
 import type { Session } from "./connection.ts";
 import { isConflict, isLost } from "./errors.ts";
 import { fold } from "./fold.ts";
 import { Journal } from "./journal.ts";
+import { MARKED, readMark } from "./transfer_mark.ts";
 import { LOCKS, type Place } from "./migrate.ts";
 import type { Server } from "./server.ts";
 import { NeedsExclusive, OpenTransaction, type Transaction } from "./transaction.ts";
@@ -205,10 +207,12 @@ export class Writer {
       const begun = await session.script(
         `BEGIN; ${lock}SELECT pg_advisory_xact_lock_shared(${lockSpace}, ${LOCKS.follow}); ` +
           "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms, " +
-          "(SELECT value FROM meta WHERE key = 'events_until') AS until",
+          "(SELECT value FROM meta WHERE key = 'events_until') AS until, " +
+          `(${MARKED}) AS is_marked`,
       );
       const row = begun.at(-1)![0]!;
       this.#server.clock.heard(row["now_ms"] as number, askedMs);
+      if (row["is_marked"] === true) refuseMarked(await readMark(session), this.#server.shown);
       const journal = new Journal({ nowMs: this.#clock(), untilMs: row["until"] as number });
       transaction = new OpenTransaction(session, journal, { place: this.#place, isExclusive });
       for (const { work } of first) results.push(await work(transaction));

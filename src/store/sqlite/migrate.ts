@@ -19,6 +19,7 @@ import { events } from "./migrations/0011_events.ts";
 import { metrics } from "./migrations/0012_metrics.ts";
 import { alerts } from "./migrations/0013_alerts.ts";
 import { workerKinds } from "./migrations/0014_worker_kinds.ts";
+import { transfer } from "./migrations/0015_transfer.ts";
 
 /** Step n brings version n - 1 to version n. */
 const MIGRATIONS: readonly string[] = [
@@ -36,6 +37,7 @@ const MIGRATIONS: readonly string[] = [
   metrics,
   alerts,
   workerKinds,
+  transfer,
 ];
 
 /** "queu" in ASCII, in the file's header: tells our databases from others. */

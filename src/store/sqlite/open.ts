@@ -7,7 +7,9 @@ import { messageOf } from "../../lib/error_message.ts";
 import type { OpenOptions } from "../open.ts";
 import type { JobStore } from "../store.ts";
 import { prepareConfig } from "./config.ts";
-import { asStoreError, type Connection, openConnection } from "./connection.ts";
+import { asStoreError, type Connection, type Driver, openConnection } from "./connection.ts";
+import { refuseMarked } from "../shared/transfer_mark.ts";
+import { readMark } from "./transfer_mark.ts";
 import { checkVersion, migrate } from "./migrate.ts";
 import { assemble } from "./store.ts";
 
@@ -22,10 +24,25 @@ const CHECKPOINT_PAGES = 4_000;
 
 export async function openSqliteStore(options: OpenOptions): Promise<JobStore> {
   const { db: path } = options;
+  const connection = await openDatabase(path, options.driver);
+  try {
+    refuseMarked(readMark(connection), path);
+    const stored = prepareConfig(connection).all();
+    connection.exec(`PRAGMA synchronous = ${options.synchronous(stored)}`);
+    connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    return assemble(connection, path, options.clock);
+  } catch (error) {
+    connection.close();
+    throw asStoreError(error, path);
+  }
+}
+
+/** A connection to a database that is created and migrated as needed, and synced with every commit. */
+export async function openDatabase(path: string, driver: Driver): Promise<Connection> {
   createFile(path);
   let connection: Connection | undefined;
   try {
-    connection = await openConnection(path, options.driver);
+    connection = await openConnection(path, driver);
     connection.exec(`PRAGMA busy_timeout = ${OPENING_TIMEOUT_MS}`);
     checkVersion(connection, path); // before anything is changed: the file may be another program's
     // Only a new file takes this; it lets the file shrink when history is deleted.
@@ -37,10 +54,7 @@ export async function openSqliteStore(options: OpenOptions): Promise<JobStore> {
     connection.exec("PRAGMA journal_size_limit = 67108864");
     connection.exec("PRAGMA cache_size = -16384");
     connection.exec("PRAGMA temp_store = MEMORY");
-    const stored = prepareConfig(connection).all();
-    connection.exec(`PRAGMA synchronous = ${options.synchronous(stored)}`);
-    connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    return assemble(connection, path, options.clock);
+    return connection;
   } catch (error) {
     connection?.close();
     throw asStoreError(error, path);

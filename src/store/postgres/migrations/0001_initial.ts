@@ -250,7 +250,7 @@ CREATE INDEX deliveries_of_job ON deliveries (seq);
 CREATE INDEX deliveries_of_job_id ON deliveries (job_id, number);
 
 CREATE TABLE webhook_secrets (
-  secret text PRIMARY KEY,
+  secret text COLLATE "C" PRIMARY KEY,
   created_at bigint NOT NULL,
   expires_at bigint
 );
@@ -296,6 +296,14 @@ CREATE TABLE metrics (
 CREATE TABLE alerts (
   name text COLLATE "C" PRIMARY KEY,
   since bigint NOT NULL
+);
+
+-- Whether a queue is being moved from here or to here; see store/transfer.ts. At most one row.
+CREATE TABLE transfer (
+  id text COLLATE "C" PRIMARY KEY,
+  state text NOT NULL,
+  other text NOT NULL,
+  at bigint NOT NULL
 );
 
 -- What stands at a place in a JSON text; NULL where there is nothing, or nothing that can be text here.
