@@ -8,6 +8,7 @@
  * options have narrowed it down, there were any.
  */
 import { fileURLToPath } from "node:url";
+import { type PostgresServer, startPostgres } from "../../tests/helpers/postgres.ts";
 import { ensureChromium } from "./chromium.ts";
 import { ensurePostgres } from "./postgres.ts";
 
@@ -15,8 +16,8 @@ interface Suite {
   readonly paths: readonly string[];
   /** Extra options for `deno test`. */
   readonly options: readonly string[];
-  /** Sees to what the suite needs besides Deno; false: it is not to be had. */
-  readonly isReady?: () => Promise<boolean>;
+  /** Sees to what the suite needs besides Deno: its environment; null: it is not to be had. */
+  readonly prepare?: () => Promise<Readonly<Record<string, string>> | null>;
 }
 
 /** Test files may run side by side; without this option those that count on time get all cores. */
@@ -27,13 +28,30 @@ const SUITES: Readonly<Record<string, Suite>> = {
   docs: { paths: ["src"], options: ["--doc", PARALLEL] },
   store: { paths: ["tests/store"], options: [PARALLEL] },
   sim: { paths: ["tests/sim"], options: [PARALLEL] },
-  postgres: { paths: ["tests/postgres"], options: [], isReady: hasPostgres },
   http: { paths: ["tests/http"], options: [PARALLEL] },
   cli: { paths: ["tests/cli"], options: [PARALLEL] },
-  system: { paths: ["tests/system"], options: [] },
-  browser: { paths: ["tests/browser"], options: [], isReady: hasBrowser },
-  examples: { paths: ["tests/examples"], options: [] },
+  system: { paths: ["tests/system"], options: [PARALLEL] },
+  sqlite: { paths: ["tests/sqlite"], options: [PARALLEL] },
+  examples: { paths: ["tests/examples"], options: [PARALLEL] },
+  browser: { paths: ["tests/browser"], options: [], prepare: browser },
+  postgres: { paths: ["tests/postgres"], options: [PARALLEL], prepare: postgres },
+  "http-postgres": onPostgres("tests/http"),
+  "cli-postgres": onPostgres("tests/cli"),
+  "system-postgres": onPostgres("tests/system"),
+  "examples-postgres": onPostgres("tests/examples"),
 };
+
+/** The same tests again, with their queues on the server of the run. */
+function onPostgres(path: string): Suite {
+  return {
+    paths: [path],
+    options: [PARALLEL],
+    prepare: async () => {
+      const environment = await postgres();
+      return environment && { ...environment, QUEUECTL_TEST_DB: "postgres" };
+    },
+  };
+}
 
 interface Tally {
   readonly passed: number;
@@ -58,13 +76,15 @@ async function main(args: readonly string[]): Promise<number> {
   let failed = 0;
   for (const name of names) {
     console.log(`\n--- ${name} ---`);
-    if (await SUITES[name]!.isReady?.() === false) {
+    const suite = SUITES[name]!;
+    const environment = suite.prepare === undefined ? {} : await suite.prepare();
+    if (environment === null) {
       // Elsewhere people may do without; where changes are checked nothing is left out.
       if (Deno.env.get("CI") === "true") broken.push(name);
       console.log(`THE SUITE ${name} WAS LEFT OUT: what it needs is missing.`);
       continue;
     }
-    const tally = await runSuite(SUITES[name]!, args.slice(end + 1));
+    const tally = await runSuite(suite, args.slice(end + 1), environment);
     passed += tally?.passed ?? 0;
     failed += tally?.failed ?? 0;
     if (tally === null) broken.push(name);
@@ -77,19 +97,35 @@ async function main(args: readonly string[]): Promise<number> {
   return failed + broken.length === 0 ? 0 : 1;
 }
 
-function hasPostgres(): Promise<boolean> {
-  return ensurePostgres((text) => console.log(text));
+let server: PostgresServer | null | undefined;
+
+/** One server for the whole run: to start one takes longer than most files of tests. */
+async function postgres(): Promise<Record<string, string> | null> {
+  if (server === undefined) {
+    // Where it can install nothing there may still be programs to be fetched.
+    await ensurePostgres((text) => console.log(text));
+    server = await startPostgres().catch((error) => {
+      console.error(error);
+      return null;
+    });
+  }
+  return server && { QUEUECTL_TEST_POSTGRES: server.url };
 }
 
-function hasBrowser(): Promise<boolean> {
-  return ensureChromium((text) => console.log(text));
+async function browser(): Promise<Record<string, string> | null> {
+  return await ensureChromium((text) => console.log(text)) ? {} : null;
 }
 
 /** Runs a suite in a process of its own; null when it did not come to a believable end. */
-async function runSuite(suite: Suite, options: readonly string[]): Promise<Tally | null> {
+async function runSuite(
+  suite: Suite,
+  options: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Tally | null> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "--allow-all", ...leakChecks(), ...suite.options, ...options, ...suite.paths],
     cwd: fileURLToPath(new URL("../../", import.meta.url)),
+    env,
     stdin: "null",
     stdout: "piped",
   }).spawn();

@@ -49,7 +49,7 @@ for (const [name, args] of VIEWS) {
 
 Deno.test("queuectl config list looks as reviewed", async () => {
   await using temp = await tempDir();
-  await queuectl(["config", "set", "max-retries", "5"], temp);
+  await queuectl(["config", "set", "max-retries", "5"], { cwd: temp.dir });
   const { code, stdout } = await queuectl(["config", "list"], {
     cwd: temp.dir,
     env: { QUEUECTL_BACKOFF_BASE: "1.5" },

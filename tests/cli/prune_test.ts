@@ -37,7 +37,7 @@ Deno.test("prune --dry-run says what would go, and nothing goes", async () => {
   assert.equal(JSON.parse(listed.stdout).length, 22);
 });
 
-Deno.test("prune deletes what is old enough, the file shrinks, and the audit log tells", async () => {
+Deno.test("prune deletes what is old enough, and the audit log tells", async () => {
   await using temp = await tempDir();
   const { recent, pending } = await fill(temp.db);
   const kept = await queuectl(["prune"], temp);
@@ -45,13 +45,11 @@ Deno.test("prune deletes what is old enough, the file shrinks, and the audit log
   const { code, stdout, stderr } = await queuectl(["prune", "--older-than", "1d"], temp);
   assert.equal(code, 0, stderr);
   assert.equal(stdout, "Deleted 20 finished jobs: 20 cancelled\n");
-  assert.match(stderr, /shrank from [\d.]+MiB to [\d.]+KiB/);
   const listed = await queuectl(["list", "--state", "all", "--json"], temp);
   assert.deepEqual(JSON.parse(listed.stdout).map(({ id }: { id: string }) => id), [
     pending,
     recent,
   ]);
-  assert.ok(Deno.statSync(temp.db).size < 500_000);
   const { stdout: audit } = await queuectl(["audit", "--json"], temp);
   assert.deepEqual(
     JSON.parse(audit).map(({ action, target }: Record<string, string>) => `${action} ${target}`)[0],

@@ -125,9 +125,13 @@ Deno.test("status --json counts jobs by state and queue", async () => {
 Deno.test("initdb creates the database, and running it again is harmless", async () => {
   await using temp = await tempDir();
   const first = await queuectl(["initdb"], { cwd: temp.dir });
-  assert.equal(first.stdout, `Database ready: ${temp.db}\n`);
-  await queuectl(["add", "true", "--id", "kept"], { cwd: temp.dir });
-  const again = await queuectl(["initdb", "--json"], { cwd: temp.dir });
+  assert.equal(first.stdout, `Database ready: ${temp.dir}/queue.db\n`);
+  for (let time = 0; time < 2; time++) {
+    const { stdout } = await queuectl(["initdb"], temp);
+    assert.equal(stdout, `Database ready: ${temp.db}\n`);
+  }
+  await queuectl(["add", "true", "--id", "kept"], temp);
+  const again = await queuectl(["initdb", "--json"], temp);
   assert.deepEqual(JSON.parse(again.stdout), { db: temp.db });
-  assert.equal((await queuectl(["show", "kept"], { cwd: temp.dir })).code, 0);
+  assert.equal((await queuectl(["show", "kept"], temp)).code, 0);
 });

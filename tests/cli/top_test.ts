@@ -1,8 +1,8 @@
 /** `top` and `status --watch` on a terminal, beside processes that work; and without a terminal. */
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { queuectl, spawnQueuectl, tempDir } from "../helpers/cli.ts";
 import { eventually } from "../helpers/eventually.ts";
+import { rawQuery } from "../helpers/raw_database.ts";
 import { HAS_TERMINALS, Terminal } from "../helpers/terminal.ts";
 
 const ignore = !HAS_TERMINALS;
@@ -95,7 +95,7 @@ Deno.test({
     await using top = new Terminal(["top"], temp);
     await top.shows(/> one/);
     // A row that no version of the program writes: reading it is a failure that nobody foresaw.
-    spoilJobs(temp.db);
+    await rawQuery(temp.db, "UPDATE jobs SET last_error = '{'");
     assert.notEqual(await top.ended, 0);
     assertGivenBack(top);
     assert.match(top.screen.text, /^error: /m);
@@ -185,10 +185,3 @@ Deno.test("status --watch prints text again and again where there is no terminal
   assert.doesNotMatch(watch.stdout, /\x1b/);
   assert.equal((await watch.stop()).code, 0);
 });
-
-/** Writes into each job's row what cannot be read. */
-function spoilJobs(db: string): void {
-  const database = new DatabaseSync(db);
-  database.exec("PRAGMA busy_timeout = 5000; UPDATE jobs SET last_error = '{'");
-  database.close();
-}

@@ -7,6 +7,7 @@
  */
 import { resolve } from "node:path";
 import { selfCommand } from "../../src/lib/self.ts";
+import { tempDatabase } from "./backend.ts";
 import { eventually } from "./eventually.ts";
 
 export interface RunOptions {
@@ -183,15 +184,19 @@ export async function spawnServer(
   return Object.assign(service, { url });
 }
 
-/** A directory of one's own, with a path for a database in it. */
+/** A directory and a database of one's own. */
 export async function tempDir(): Promise<
   { readonly dir: string; readonly db: string } & AsyncDisposable
 > {
   const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "queuectl-test-" }));
+  const database = await tempDatabase(dir);
   return {
     dir,
-    db: `${dir}/queue.db`,
-    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+    db: database.db,
+    async [Symbol.asyncDispose]() {
+      await database[Symbol.asyncDispose]();
+      await Deno.remove(dir, { recursive: true });
+    },
   };
 }
 

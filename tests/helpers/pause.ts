@@ -20,13 +20,14 @@ export async function pauseBetweenCommits(service: Service, db: string): Promise
   }, { what: "the process was paused between two commits" });
 }
 
+/** Whoever has read or written a table in a transaction holds a lock on it until the end of that. */
 async function isNobodyWriting(url: string): Promise<boolean> {
   const [row] = await execute(
     url,
-    "SELECT count(*)::int AS writing FROM pg_stat_activity " +
-      "WHERE application_name = 'queuectl' AND state <> 'idle'",
+    "SELECT count(*)::int AS locks FROM pg_locks JOIN pg_class ON pg_class.oid = relation " +
+      "WHERE relnamespace = current_schema()::regnamespace",
   );
-  return row!["writing"] === 0;
+  return row!["locks"] === 0;
 }
 
 function canWrite(db: string): boolean {

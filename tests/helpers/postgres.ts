@@ -228,20 +228,47 @@ export interface TempPostgresStore extends AsyncDisposable {
 /** Schemas whose tables are empty again: to make them takes longer than most tests. */
 const emptied: string[] = [];
 
-/** Leaves the schema as it was when its tables were made. */
+/**
+ * Leaves the schema as it was when its tables were made, if they were. What was never used is left
+ * alone, because each table that is emptied takes a millisecond.
+ */
 const EMPTY_ALL = `DO $$
-DECLARE names text;
+DECLARE
+  one text;
+  is_used boolean;
+  used text[] = '{}';
 BEGIN
-  SELECT string_agg(quote_ident(tablename), ', ') INTO names FROM pg_tables
-    WHERE schemaname = current_schema() AND tablename NOT IN ('meta', 'queuectl_schema');
-  EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY';
-  DELETE FROM meta WHERE key NOT IN ('events_until', 'events_last');
-  UPDATE meta SET value = 0;
+  FOR one IN SELECT tablename FROM pg_tables
+    WHERE schemaname = current_schema() AND tablename NOT IN ('meta', 'queuectl_schema')
+  LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', one) INTO is_used;
+    IF is_used THEN used = used || quote_ident(one); END IF;
+  END LOOP;
+  IF cardinality(used) > 0 THEN EXECUTE 'TRUNCATE ' || array_to_string(used, ', '); END IF;
+  FOR one IN SELECT sequencename FROM pg_sequences
+    WHERE schemaname = current_schema() AND last_value IS NOT NULL
+  LOOP
+    EXECUTE format('ALTER SEQUENCE %I RESTART', one);
+  END LOOP;
+  IF to_regclass('meta') IS NOT NULL THEN
+    DELETE FROM meta WHERE key NOT IN ('events_until', 'events_last');
+    UPDATE meta SET value = 0;
+  END IF;
 END $$`;
+
+/** An empty schema with its tables made, which others get when it is disposed of. */
+export async function emptySchema(server: PostgresServer): Promise<TempSchema> {
+  const url = emptied.pop() ?? (await tempSchema(server)).url;
+  const dispose = async () => {
+    await execute(url, EMPTY_ALL);
+    emptied.push(url);
+  };
+  return { url, [Symbol.asyncDispose]: dispose };
+}
 
 /** A store in an empty schema of its own. */
 export async function tempPostgresStore(server: PostgresServer): Promise<TempPostgresStore> {
-  const schema = { url: emptied.pop() ?? (await tempSchema(server)).url };
+  const schema = await emptySchema(server);
   const opened: JobStore[] = [];
   const openAgain = async () => {
     const store = await openStore({
@@ -255,8 +282,7 @@ export async function tempPostgresStore(server: PostgresServer): Promise<TempPos
   };
   const dispose = async () => {
     for (const store of opened.reverse()) await store[Symbol.asyncDispose]();
-    await execute(schema.url, EMPTY_ALL);
-    emptied.push(schema.url);
+    await schema[Symbol.asyncDispose]();
   };
   try {
     return { store: await openAgain(), url: schema.url, openAgain, [Symbol.asyncDispose]: dispose };

@@ -6,9 +6,9 @@
  * its owner should have ended but did not is a failure of the test.
  */
 import { join } from "node:path";
+import { type TempDatabase, tempDatabase } from "./backend.ts";
 import { program, queuectl, type Ran, Service } from "./cli.ts";
 import { eventually } from "./eventually.ts";
-import { type TempSchema, tempSchema } from "./postgres.ts";
 import { describeProcess, killAll, processesWhere, processesWith } from "./processes.ts";
 
 /** One line of a service's log. */
@@ -42,23 +42,19 @@ export interface StartOptions extends RunOptions {
 export class Sandbox implements AsyncDisposable {
   readonly db: string;
   readonly #services: Running[] = [];
+  readonly #database: AsyncDisposable | null;
 
-  readonly #schema: AsyncDisposable | null;
-
-  private constructor(readonly dir: string, db: string | undefined, schema: TempSchema | null) {
-    this.db = db ?? schema?.url ?? join(dir, "queue.db");
-    this.#schema = schema;
+  private constructor(readonly dir: string, db: string, database: TempDatabase | null) {
+    this.db = db;
+    this.#database = database;
   }
 
-  /**
-   * @param db the database, if it is to be another than a new file in the directory, or a new schema
-   * of the PostgreSQL server that `QUEUECTL_TEST_SYSTEM_ON` names by its URL.
-   */
+  /** @param db the database, if it is to be another than a new one of the backend under test. */
   static async create(db?: string): Promise<Sandbox> {
     const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "queuectl-system-" }));
-    const url = Deno.env.get("QUEUECTL_TEST_SYSTEM_ON");
-    const schema = db === undefined && url ? await tempSchema({ url }) : null;
-    return new Sandbox(dir, db, schema);
+    if (db !== undefined) return new Sandbox(dir, db, null);
+    const database = await tempDatabase(dir);
+    return new Sandbox(dir, database.db, database);
   }
 
   /** A path inside of the directory; commands run in it, so they may use the bare name. */
@@ -200,7 +196,7 @@ export class Sandbox implements AsyncDisposable {
       console.error(message); // seen even if the test has failed before
       throw new Error(message);
     } finally {
-      await this.#schema?.[Symbol.asyncDispose]();
+      await this.#database?.[Symbol.asyncDispose]();
       await Deno.remove(this.dir, { recursive: true });
     }
   }

@@ -1,15 +1,17 @@
 /**
- * A store of one's own for a test. Owns the directory and every connection opened through it, and
- * ends them together; knows no backend, since `src/store/open.ts` chooses it.
+ * A store of one's own for a test, of the backend that is tested. Owns the directory and every
+ * connection opened through it, and ends them together.
  */
 import { join } from "node:path";
 import { type OpenOptions, openStore } from "../../src/store/open.ts";
 import type { JobStore } from "../../src/store/store.ts";
+import { testedBackend, testServer } from "./backend.ts";
+import { emptySchema } from "./postgres.ts";
 
 export interface TempStore extends AsyncDisposable {
   readonly store: JobStore;
   readonly dir: string;
-  /** The database file. */
+  /** Of the database, as `--db` takes it. */
   readonly path: string;
   /** Opens the same database once more, as another process would. Disposed with the rest. */
   openAgain(options?: Partial<OpenOptions>): Promise<JobStore>;
@@ -28,7 +30,8 @@ export interface TempStore extends AsyncDisposable {
  */
 export async function tempStore(options: Partial<OpenOptions> = {}): Promise<TempStore> {
   const dir = await Deno.makeTempDir({ prefix: "queuectl-test-" });
-  const path = join(dir, "queue.db");
+  const schema = testedBackend() === "postgres" ? await emptySchema(testServer()) : null;
+  const path = schema?.url ?? join(dir, "queue.db");
   const opened: JobStore[] = [];
   const openAgain = async (more: Partial<OpenOptions> = {}) => {
     const store = await openStore({
@@ -44,6 +47,7 @@ export async function tempStore(options: Partial<OpenOptions> = {}): Promise<Tem
   };
   const dispose = async () => {
     for (const store of opened.reverse()) await store[Symbol.asyncDispose]();
+    await schema?.[Symbol.asyncDispose]();
     await Deno.remove(dir, { recursive: true });
   };
   try {

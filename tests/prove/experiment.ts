@@ -20,6 +20,8 @@ export interface ProveContext {
 export interface Experiment {
   readonly name: string;
   readonly about: string;
+  /** It is about the file of SQLite, and so nothing on another store. */
+  readonly isAboutTheFile?: true;
   /** After so long it has failed, and what it started is ended. */
   limitMs(context: ProveContext): number;
   /** @throws {CannotRun} where this machine does not allow it. */

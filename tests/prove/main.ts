@@ -5,6 +5,7 @@
  * Invariant: however it ends, no process, mount or file of a run is left behind.
  */
 import { messageOf } from "../../src/lib/error_message.ts";
+import { type Backend, BACKENDS, testOn } from "../helpers/backend.ts";
 import { findNamed, onInterrupt, readOptions, runTool, UsageError } from "../helpers/tool.ts";
 import { CannotRun, type Experiment, type ProveContext } from "./experiment.ts";
 import { EXPERIMENTS } from "./experiments.ts";
@@ -19,13 +20,16 @@ ${EXPERIMENTS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n"
 
 Options:
   --quick         small numbers, a few minutes altogether: for every change
+  --store NAME    sqlite (the default) or postgres; then without the experiments that are about the
+                  file of SQLite
   --seed N        repeats the choices of an earlier run
   --soak TIME     how long the soak lasts, as 30s or 30m (default 30m, with --quick 20s)
   --json          one JSON document instead of the report
   --help          this text
 
 QUEUECTL names the executable that is tried; by default it is the source. Power cuts and the disk
-faults need the right to mount, which the superuser has on Linux; elsewhere they are skipped.`;
+faults need the right to mount, which the superuser has on Linux; elsewhere they are skipped. A
+PostgreSQL server is started for the run, unless QUEUECTL_TEST_POSTGRES names one.`;
 
 interface Options {
   readonly experiments: readonly Experiment[];
@@ -33,6 +37,7 @@ interface Options {
   readonly isJson: boolean;
   readonly seed: number;
   readonly soakMs: number;
+  readonly store: Backend;
 }
 
 async function main(args: string[]): Promise<number> {
@@ -41,7 +46,8 @@ async function main(args: string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const { isQuick, isJson, seed } = options;
+  const { isQuick, isJson, seed, store } = options;
+  await testOn(store); // its server is none of what the run leaves behind
   const scratch = Scratch.create();
   const giveUp = (exitCode: number) => scratch.clear().finally(() => Deno.exit(exitCode));
   onInterrupt(() => giveUp(130));
@@ -50,7 +56,11 @@ async function main(args: string[]): Promise<number> {
     console.error(event.reason);
     giveUp(1);
   });
-  if (!isJson) console.log(`seed ${seed}${isQuick ? ", quick" : ""}: --seed ${seed} repeats it\n`);
+  if (!isJson) {
+    console.log(
+      `on ${store}, seed ${seed}${isQuick ? ", quick" : ""}: --seed ${seed} repeats it\n`,
+    );
+  }
   const results: Result[] = [];
   for (const experiment of options.experiments) {
     const result = await runExperiment(experiment, contextOf(options, experiment.name));
@@ -62,8 +72,9 @@ async function main(args: string[]): Promise<number> {
   const left = await scratch.clear();
   const failed = results.filter((result) => !isGood(result)).map(({ experiment }) => experiment);
   const skipped = results.filter((result) => result.skipped !== undefined).length;
-  if (isJson) console.log(JSON.stringify({ seed, quick: isQuick, results: results.map(asJson) }));
-  else {
+  if (isJson) {
+    console.log(JSON.stringify({ store, seed, quick: isQuick, results: results.map(asJson) }));
+  } else {
     if (left.length > 0) console.log(`${left.length} processes had to be ended at the close`);
     console.log(
       `${results.length - failed.length - skipped} hold, ${failed.length} failed` +
@@ -125,13 +136,19 @@ function parseOptions(args: string[]): Options | null {
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
+    store: { type: "string", default: "sqlite" },
     seed: { type: "string" },
     soak: { type: "string" },
   });
   if (values.help) return null;
-  const experiments = positionals.map((name) => findNamed(name, EXPERIMENTS, "experiment"));
+  const store = findNamed(values.store!, BACKENDS.map((name) => ({ name })), "store").name;
+  const possible = EXPERIMENTS.filter(({ isAboutTheFile }) =>
+    store === "sqlite" || !isAboutTheFile
+  );
+  const experiments = positionals.map((name) => findNamed(name, possible, "experiment"));
   return {
-    experiments: experiments.length > 0 ? experiments : EXPERIMENTS,
+    store,
+    experiments: experiments.length > 0 ? experiments : possible,
     isQuick: values.quick!,
     isJson: values.json!,
     seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : parseSeed(values.seed),

@@ -115,15 +115,3 @@ Deno.test("commands over HTTP get 403 without --allow-commands, however they are
   await sandbox.wait([await sandbox.add("true")]);
   assert.equal(sandbox.has("ran"), false);
 });
-
-Deno.test("the database and its companions are for their owner alone", async () => {
-  await using sandbox = await Sandbox.create();
-  const server = await sandbox.serve(["--workers", "1"], {
-    wrapper: ["sh", "-c", 'umask 000; exec "$@"', "sh"],
-  });
-  await apiOf(server).upload("hello");
-  for (const suffix of ["", "-wal", "-shm"]) {
-    const { mode } = Deno.statSync(sandbox.db + suffix);
-    assert.equal((mode! & 0o777).toString(8), "600", `queue.db${suffix}`);
-  }
-});

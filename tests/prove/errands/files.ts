@@ -3,9 +3,9 @@
  * attempt that succeeded; and what belongs to no job is gone once it was swept.
  */
 import { createHash } from "node:crypto";
-import { DatabaseSync } from "node:sqlite";
 import { isDeepStrictEqual } from "node:util";
 import type { JobStore, StoredFile } from "../../../src/store/store.ts";
+import { rawQuery } from "../../helpers/raw_database.ts";
 import { none } from "../experiment.ts";
 import { between } from "../random.ts";
 import { type Errand, inQueue } from "./errand.ts";
@@ -48,9 +48,9 @@ export function files(db: string): Errand {
           wrong.push(`${id} is ${state}: ${JSON.stringify(seen)}`);
         }
       }
-      const before = ownerless(db);
+      const before = await ownerless(db);
       while (await store.sweepFiles(Date.now() + 1)) { /* the next step */ }
-      const after = ownerless(db);
+      const after = await ownerless(db);
       return [
         { what: "files: jobs with one", found: mine.length, wanted: { atLeast: 1 } },
         none("files: jobs that were doubled or lost", mismatch(mine, wanted.size)),
@@ -80,15 +80,11 @@ function digestOf(pieces: readonly Uint8Array[]): string {
 }
 
 /** Files and pieces that no job has: the seam hides them. */
-function ownerless(db: string): number {
-  const connection = new DatabaseSync(db, { readOnly: true });
-  try {
-    const { found } = connection.prepare(
-      "SELECT (SELECT count(*) FROM files WHERE seq IS NULL OR seq NOT IN (SELECT seq FROM jobs)) " +
-        "+ (SELECT count(*) FROM file_chunks WHERE file NOT IN (SELECT id FROM files)) AS found",
-    ).get() as { found: number };
-    return found;
-  } finally {
-    connection.close();
-  }
+async function ownerless(db: string): Promise<number> {
+  const [row] = await rawQuery(
+    db,
+    "SELECT (SELECT count(*) FROM files WHERE seq IS NULL OR seq NOT IN (SELECT seq FROM jobs)) " +
+      "+ (SELECT count(*) FROM file_chunks WHERE file NOT IN (SELECT id FROM files)) AS found",
+  );
+  return Number(row!["found"]);
 }

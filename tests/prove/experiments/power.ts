@@ -36,6 +36,7 @@ interface Cut {
 export const power: Experiment = {
   name: "power",
   about: "power cuts: the disk keeps what was synced; full loses nothing, normal does",
+  isAboutTheFile: true,
   limitMs: ({ pick }) => pick(20 * 60_000, 120_000),
 
   async run(context: ProveContext): Promise<Figure[]> {

@@ -96,6 +96,7 @@ export const storage: Experiment = {
   name: "storage",
   about:
     "disk full, file gone, replaced, locked or damaged, descriptors used up: told and survived",
+  isAboutTheFile: true,
   limitMs: ({ pick }) => pick(10 * 60_000, 180_000),
 
   async run(context: ProveContext): Promise<Figure[]> {
