@@ -6,11 +6,11 @@ import { newExtras, newJob, T0 } from "../helpers/jobs.ts";
 
 const HOLDER = "golden";
 
-/** Creates the database at this path and fills it. */
-export async function fillStore(path: string): Promise<void> {
-  let nowMs = T0;
+/** Creates the database and fills it, as if at this time. */
+export async function fillStore(db: string, startMs = T0): Promise<void> {
+  let nowMs = startMs;
   await using store = await openStore({
-    db: path,
+    db,
     driver: "builtin",
     clock: () => nowMs,
     synchronous: () => "normal",
@@ -52,7 +52,7 @@ export async function fillStore(path: string): Promise<void> {
   await store.add([newJob({ id: "gone", kind: "command", payload: command("true") })], nowMs);
   await store.cancel("gone", nowMs);
 
-  const mail = { kind: "command", queue: "mail" };
+  const mail = { kind: "command", queue: "mail", runAtMs: startMs };
   await store.add([
     newJob({ ...mail, id: "mail-1", payload: command(["mail", "-s", "it's late", "ann"]) }),
     newJob({ ...mail, id: "mail-2", payload: command(`printf '\x1b[2J%s\n' ${"x".repeat(200)}`) }),

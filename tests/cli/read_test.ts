@@ -1,5 +1,6 @@
 /** Looking at jobs: what scripts get, and raw output. */
 import assert from "node:assert/strict";
+import { shownDatabase } from "../../src/lib/database_url.ts";
 import { queuectl, tempDir } from "../helpers/cli.ts";
 import { fillStore } from "./fill_store.ts";
 
@@ -128,10 +129,10 @@ Deno.test("initdb creates the database, and running it again is harmless", async
   assert.equal(first.stdout, `Database ready: ${temp.dir}/queue.db\n`);
   for (let time = 0; time < 2; time++) {
     const { stdout } = await queuectl(["initdb"], temp);
-    assert.equal(stdout, `Database ready: ${temp.db}\n`);
+    assert.equal(stdout, `Database ready: ${shownDatabase(temp.db)}\n`);
   }
   await queuectl(["add", "true", "--id", "kept"], temp);
   const again = await queuectl(["initdb", "--json"], temp);
-  assert.deepEqual(JSON.parse(again.stdout), { db: temp.db });
+  assert.deepEqual(JSON.parse(again.stdout), { db: shownDatabase(temp.db) });
   assert.equal((await queuectl(["show", "kept"], temp)).code, 0);
 });
