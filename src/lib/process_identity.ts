@@ -3,18 +3,27 @@
  * that cannot be known (another machine, another container, no /proc) the answer is "perhaps", and
  * only the lease decides.
  */
+import process from "node:process";
 
 /**
  * Names this machine, this boot and this process namespace: process ids can be compared only where
  * all three agree.
  */
 export function thisHost(): string {
-  const bootId = readText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
-  let namespace = "";
+  return `${hostName()}/${bootId()}/${pidNamespace()}`;
+}
+
+function bootId(): string {
+  return readText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
+}
+
+/** In containers, where everybody's first process has the number 1, it is this that differs. */
+function pidNamespace(): string {
   try {
-    namespace = Deno.readLinkSync("/proc/self/ns/pid");
-  } catch { /* not Linux, or not allowed */ }
-  return `${hostName()}/${bootId}/${namespace}`;
+    return Deno.readLinkSync("/proc/self/ns/pid");
+  } catch {
+    return ""; // not Linux, or not allowed
+  }
 }
 
 /** A process that may not ask for the name may not look into /proc either: it compares nothing. */
@@ -31,16 +40,31 @@ function hostName(): string {
  * the first one. Empty where it cannot be known. Source: proc(5), /proc/pid/stat, field 22.
  */
 export function processStart(pid: number): string {
+  // Where it is not known whose numbers these are, a start says nothing.
+  if (bootId() === "" || pidNamespace() === "") return "";
   return statFields(pid)?.[19] ?? "";
 }
 
-/** False only when it is certain that the process has ended. */
+/**
+ * False only when it is certain that the process has ended. To be asked of a process of
+ * {@link thisHost} alone: another machine has others by the same number.
+ */
 export function mayBeAlive(pid: number, start: string): boolean {
   if (start === "") return true;
   const fields = statFields(pid);
-  if (fields === null) return false;
+  // Of another user's processes /proc may show nothing (hidepid).
+  if (fields === null) return isThere(pid);
   const [state] = fields;
   return fields[19] === start && state !== "Z" && state !== "X";
+}
+
+/** Whether the kernel knows such a process; true where it will not say. */
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as { code?: unknown }).code !== "ESRCH";
+  }
 }
 
 /** The fields of /proc/pid/stat from the third (state) on; null: no such process. */

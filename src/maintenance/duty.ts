@@ -13,6 +13,8 @@ export interface Duty {
 
 export interface PeriodicOptions {
   readonly everyMs: number;
+  /** After a run that has thrown the next one comes so soon, if that is sooner. */
+  readonly retryMs?: number;
   /** Gets what a run throws. */
   readonly onError: (error: unknown) => void;
   /** Whether the first run comes with the start, and not an interval later. */
@@ -26,6 +28,7 @@ export class PeriodicDuty implements Duty {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = true;
+  #hasFailed = false;
 
   constructor(work: () => Promise<void>, options: PeriodicOptions) {
     this.#work = work;
@@ -39,7 +42,15 @@ export class PeriodicDuty implements Duty {
   }
 
   runOnce(): Promise<void> {
-    this.#running = this.#running.then(this.#work).catch(this.#options.onError);
+    this.#running = this.#running.then(async () => {
+      try {
+        await this.#work();
+        this.#hasFailed = false;
+      } catch (error) {
+        this.#hasFailed = true;
+        this.#options.onError(error);
+      }
+    });
     return this.#running;
   }
 
@@ -50,9 +61,10 @@ export class PeriodicDuty implements Duty {
   }
 
   #schedule(): void {
+    const { everyMs, retryMs = everyMs } = this.#options;
     this.#timer = setTimeout(async () => {
       await this.runOnce();
       if (!this.#isStopped) this.#schedule();
-    }, this.#options.everyMs);
+    }, this.#hasFailed ? Math.min(retryMs, everyMs) : everyMs);
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Takes back jobs whose lease has expired, at start-up and at every reap interval, whichever process
  * held them. Jobs of a process on this machine that has certainly ended come back at once. Makes good
- * what a clock that was set would do: take jobs from live workers, or let due ones wait.
+ * what a clock that was set would do: take jobs from live workers, or let due ones wait; and what a
+ * store would do that was away, so that nobody could renew.
  */
 import type { BackoffPolicy } from "../job/backoff.ts";
 import { ClockWatch } from "../lib/clock_watch.ts";
@@ -30,22 +31,34 @@ export function createReaper(options: ReaperOptions): Duty {
   let isSetBack = true;
   let untoldMs = 0;
 
-  const lookAtClock = async () => {
+  /** When the store was last there for all that is to be done, and whether it was not since. */
+  let lastSignMs = performance.now();
+  let isAway = false;
+
+  /** Looks whether the clock was set in the same moment, so that no other time is ever taken for now. */
+  const now = () => {
     const byMs = watch.jumpMs();
     if (byMs > 0) grace.begin(byMs);
     if (byMs < 0) isSetBack = true;
     untoldMs += byMs;
+    return clock();
+  };
+
+  const lookAtClock = async () => {
+    now();
     if (isSetBack) await store.rebase(clock());
     isSetBack = false;
     if (untoldMs !== 0) events.emit({ type: "clock.set", byMs: untoldMs });
     untoldMs = 0;
   };
 
-  const work = async () => {
-    await lookAtClock();
+  const reap = async () => {
     const deadHolders = findDeadHolders(await store.workers(), host);
+    // It answers again: others, too, have not been able to renew their leases meanwhile.
+    if (isAway) grace.begin(performance.now() - lastSignMs);
+    isAway = false;
     while (true) {
-      const request = { nowMs: clock(), leaseMs, backoff, deadHolders, limit: BATCH };
+      const request = { nowMs: now(), leaseMs, backoff, deadHolders, limit: BATCH };
       const reaped = await store.reap({ ...request, graceMs: grace.ms });
       for (const job of reaped) {
         events.emit({
@@ -61,12 +74,24 @@ export function createReaper(options: ReaperOptions): Duty {
     }
     for (const holder of deadHolders) await store.removeWorkers(holder);
   };
+
+  const work = async () => {
+    try {
+      await lookAtClock();
+      await reap();
+      lastSignMs = performance.now();
+    } catch (error) {
+      isAway = true;
+      throw error;
+    }
+  };
   return new PeriodicDuty(work, { everyMs, onError });
 }
 
 /**
  * When the clock is set forward, every lease has expired in that moment, and those who hold them
- * live. For the length of a lease, in which they all renew, what the clock said before counts.
+ * live; so it is when the store was away for long. For the length of a lease, in which they all renew,
+ * that time does not count.
  */
 class Grace {
   readonly #leaseMs: number;

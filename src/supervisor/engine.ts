@@ -64,6 +64,9 @@ const ABORT_PATIENCE_MS = 4_000;
 /** How long handler programs may take to end, their grace included. */
 const PROGRAMS_PATIENCE_MS = 2_000;
 
+/** Once the store is back, leases are renewed so soon: before anybody takes back what has expired. */
+const RENEW_AGAIN_MS = 500;
+
 /** How long a shutdown waits for a store that cannot be used. */
 const SETTLE_PATIENCE_MS = 5_000;
 
@@ -138,6 +141,7 @@ class RunningEngine implements Engine {
     };
     this.#heartbeat = new PeriodicDuty(() => this.#tick(), {
       everyMs: settings["heartbeat"]!,
+      retryMs: RENEW_AGAIN_MS,
       onError,
     });
     this.#duties = new Duties({ queue, settings, random, onError });
