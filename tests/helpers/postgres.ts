@@ -17,9 +17,26 @@ export interface PostgresServer {
   readonly own: OwnServer | null;
 }
 
-interface OwnServer {
+export interface OwnServer {
   /** Ends the server as a crash does, or in order, and starts it again. */
   restart(mode: "immediate" | "fast", pauseMs?: number): Promise<void>;
+  stop(mode: "immediate" | "fast"): Promise<void>;
+  start(): Promise<void>;
+  /** Ends all its processes at once, as the end of its machine does. */
+  kill(): Promise<void>;
+  /** Makes a standby a server that takes writes. */
+  promote(): Promise<void>;
+  /** Another server on another port that follows this one: a standby. Restarts this one on the way. */
+  addStandby(): Promise<PostgresServer>;
+}
+
+interface StartOptions {
+  /** Lines of `postgresql.conf`. */
+  readonly settings?: readonly string[];
+  /** Lines of `pg_hba.conf`. */
+  readonly access?: readonly string[];
+  /** The directory of a server that has ended in order: the new one becomes its standby. */
+  readonly copyOf?: string;
 }
 
 const USER = "postgres";
@@ -29,13 +46,13 @@ const USER = "postgres";
  * of tests, since the server outlives them.
  */
 export async function startPostgres(
-  /** For tests that end it and start it again. */
-  { isOwn = false } = {},
+  /** For tests that end it and start it again, or want it set up in their own way. */
+  { isOwn = false, ...options }: StartOptions & { readonly isOwn?: boolean } = {},
 ): Promise<PostgresServer | null> {
   const given = Deno.env.get("QUEUECTL_TEST_POSTGRES");
   if (given && !isOwn) return { url: given, port: Number(new URL(given).port || 5432), own: null };
   const programs = await findPrograms() ?? await fetchPrograms();
-  if (programs !== null) return await start(programs);
+  if (programs !== null) return await start(programs, options);
   const text = "no PostgreSQL server programs were found: the tests on PostgreSQL do NOT run. " +
     "Install them (Debian: apt-get install postgresql), or name a server in QUEUECTL_TEST_POSTGRES";
   if (Deno.env.get("CI") === "true") throw new Error(text);
@@ -110,16 +127,28 @@ async function unprivilegedUser(): Promise<string> {
  * server and its directory along.
  */
 const KEEPER = `
-"$1/initdb" -D "$2/data" -U ${USER} -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 || {
-  cat "$2/initdb.log" >&2; exit 1; }
-printf '%s\\n' "listen_addresses = '127.0.0.1'" 'max_connections = 200' 'fsync = off' \\
-  'shared_buffers = 64MB' >>"$2/data/postgresql.conf"
+if [ -n "$6" ]; then
+  cp -R "$6/data" "$2/data" && : >"$2/data/standby.signal"
+else
+  "$1/initdb" -D "$2/data" -U ${USER} -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 || {
+    cat "$2/initdb.log" >&2; exit 1; }
+  printf '%s\\n' "listen_addresses = '127.0.0.1'" 'max_connections = 200' 'fsync = off' \\
+    'shared_buffers = 64MB' >>"$2/data/postgresql.conf"
+fi
+printf '%s\\n' "$4" >>"$2/data/postgresql.conf"
+printf '%s\\n' "$5" >>"$2/data/pg_hba.conf"
 trap 'over=1' TERM
 while [ -z "$over" ] && read -r mode; do
   case $mode in
     start)
       "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -o "-p $3 -k $2" start >/dev/null 2>&1 &&
         echo started || { cat "$2/log" >&2; echo failed; } ;;
+    promote) "$1/pg_ctl" -D "$2/data" -w promote >/dev/null 2>&1 && echo promoted || echo failed ;;
+    kill)
+      read -r pid <"$2/data/postmaster.pid"
+      kill -STOP "$pid"
+      kill -KILL "$pid" $(cat "/proc/$pid/task/$pid/children")
+      echo killed ;;
     *) "$1/pg_ctl" -D "$2/data" -m "$mode" -w stop >/dev/null 2>&1; echo stopped ;;
   esac
 done
@@ -127,14 +156,19 @@ done
 rm -rf "$2"
 `;
 
-async function start(programs: string): Promise<PostgresServer> {
+async function start(
+  programs: string,
+  { settings = [], access = [], copyOf = "" }: StartOptions,
+): Promise<PostgresServer> {
   const directory = await Deno.makeTempDir({ prefix: "queuectl-postgres-" });
   const port = freePort();
   // The server refuses to run as root.
   const isRoot = Deno.uid() === 0;
   const user = isRoot ? await unprivilegedUser() : "";
   if (isRoot) await run("chown", user, directory);
-  const shell = ["sh", "-c", KEEPER, "keeper", programs, directory, String(port)];
+  const lines = [settings, access].map((some) => some.join("\n"));
+  const given = [programs, directory, String(port), ...lines, copyOf];
+  const shell = ["sh", "-c", KEEPER, "keeper", ...given];
   const [command, ...args] = isRoot ? ["runuser", "-u", user, "--", ...shell] : shell;
   const keeper = new Deno.Command(command!, {
     args,
@@ -159,6 +193,17 @@ async function start(programs: string): Promise<PostgresServer> {
       await tell(mode, "stopped");
       await pause(pauseMs);
       await tell("start", "started");
+    },
+    stop: (mode) => tell(mode, "stopped"),
+    start: () => tell("start", "started"),
+    kill: () => tell("kill", "killed"),
+    promote: () => tell("promote", "promoted"),
+    async addStandby() {
+      await tell("fast", "stopped");
+      const primary = `primary_conninfo = 'host=127.0.0.1 port=${port} user=${USER}'`;
+      const standby = await start(programs, { settings: [primary], copyOf: directory });
+      await tell("start", "started");
+      return standby;
     },
   };
   return { url, port, own };

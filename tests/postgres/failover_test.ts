@@ -1,0 +1,154 @@
+/**
+ * A server and its standby: which of several hosts is used, and that the death of the one that takes
+ * writes costs no acknowledged job and no restart.
+ */
+import assert from "node:assert/strict";
+import { CommitMarks } from "../../src/store/postgres/commit_mark.ts";
+import { Server } from "../../src/store/postgres/server.ts";
+import { openStore } from "../../src/store/open.ts";
+import { eventually } from "../helpers/eventually.ts";
+import { newJob, T0 } from "../helpers/jobs.ts";
+import { assertCompleted, Submitter } from "../helpers/load.ts";
+import { execute, startPostgres, tempPostgresStore } from "../helpers/postgres.ts";
+import { Sandbox } from "../helpers/program.ts";
+import { listAll } from "../store/conformance/harness.ts";
+
+const primary = await startPostgres({ isOwn: true });
+
+if (primary !== null) {
+  const standby = await primary.own!.addStandby();
+
+  const open = (db: string) =>
+    openStore({ db, driver: "builtin", clock: Date.now, synchronous: () => "full" });
+  const hosts = (...ports: number[]) => ports.map((port) => `127.0.0.1:${port}`).join(",");
+  const urlOf = (list: string, more = "") => `postgres://postgres:geheim@${list}/postgres${more}`;
+
+  Deno.test("of several hosts the one that takes writes is used, wherever it stands", async () => {
+    for (
+      const url of [
+        urlOf(hosts(standby.port, primary.port)),
+        urlOf(hosts(1, primary.port, standby.port), "?target_session_attrs=read-write"),
+        urlOf("", `?host=127.0.0.1,127.0.0.1&port=${standby.port},${primary.port}`),
+      ]
+    ) {
+      await using store = await open(url);
+      const job = newJob();
+      assert.deepEqual(await store.add([job], T0), { duplicates: [] });
+      assert.equal((await store.find(job.id))?.id, job.id);
+    }
+  });
+
+  Deno.test("when no host takes writes it is said of each why, without the password", async () => {
+    await assert.rejects(open(urlOf(hosts(1, standby.port))), ({ code, message }) => {
+      assert.equal(code, "store-unavailable");
+      assert.match(message, /127\.0\.0\.1:1: nothing listens there/);
+      assert.match(message, new RegExp(`:${standby.port}: it takes no writes: it is a standby`));
+      assert.doesNotMatch(message, /geheim/);
+      return true;
+    });
+  });
+
+  Deno.test("a server that is set to read-only is told from one that is away, and comes back", async () => {
+    await using temp = await tempPostgresStore(primary);
+    const set = async (value: string) => {
+      await execute(primary.url, `ALTER SYSTEM SET default_transaction_read_only = ${value}`);
+      await execute(primary.url, "SELECT pg_reload_conf()");
+    };
+    await set("on");
+    try {
+      await eventually(
+        () =>
+          temp.store.add([newJob()], T0)
+            .then(
+              () => false,
+              ({ message }) => /takes no writes: it is set to read-/.test(message),
+            ),
+        { what: "a write was refused" },
+      );
+    } finally {
+      await set("off");
+    }
+    await eventually(() => temp.store.add([newJob({ id: "after" })], T0), { what: "it writes" });
+    assert.ok((await listAll(temp.store)).some(({ id }) => id === "after"));
+  });
+
+  Deno.test("whether a commit was made is decided once, whoever asks first", async () => {
+    await using temp = await tempPostgresStore(primary);
+    const server = new Server(temp.url);
+    const [writer, asker] = [await server.open(), await server.open()];
+    const marks = new CommitMarks("somebody");
+    const isThere = (number: number) => marks.isThere(number, asker, T0);
+    const begin = () => writer.script("BEGIN; INSERT INTO meta VALUES (gen_random_uuid(), 1)");
+
+    await begin();
+    const refused = marks.next(T0);
+    assert.equal(await isThere(refused.number), false);
+    await assert.rejects(writer.script(`${refused.text}; COMMIT`), { code: "23505" });
+    await writer.script("ROLLBACK");
+    assert.equal(await isThere(refused.number), false);
+
+    await begin();
+    const made = marks.next(T0);
+    await writer.script(made.text);
+    const asking = isThere(made.number); // waits for it
+    await writer.script("COMMIT");
+    assert.equal(await asking, true);
+    assert.equal(await isThere(made.number), true);
+
+    await begin();
+    const undone = marks.next(T0);
+    await writer.script(undone.text);
+    const askingInVain = isThere(undone.number);
+    await writer.script("ROLLBACK");
+    assert.equal(await askingInVain, false);
+    await writer.close();
+    await asker.close();
+  });
+
+  // Last, because it ends the primary.
+  Deno.test("a primary that dies under load costs no acknowledged job and no restart once its standby is promoted", async () => {
+    await execute(primary.url, "CREATE SCHEMA failover");
+    await execute(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'");
+    await execute(primary.url, "SELECT pg_reload_conf()");
+    await eventually(
+      async () =>
+        (await execute(primary.url, "SELECT sync_state FROM pg_stat_replication"))[0]
+          ?.["sync_state"] === "sync",
+      { what: "the standby was synchronous", timeoutMs: 30_000, everyMs: 100 },
+    );
+    const schema = "?options=-c%20search_path%3Dfailover";
+    await using sandbox = await Sandbox.create(
+      urlOf(hosts(primary.port, standby.port), schema),
+    );
+    const api = await sandbox.serve(["--workers", "0"]);
+    const workers = [await sandbox.worker(["-n", "2"]), await sandbox.worker(["-n", "2"])];
+    const during = await sandbox.add("echo begun >> during; sleep 6; echo over >> during");
+    await eventually(() => sandbox.has("during"), { what: "the command was begun" });
+
+    const submitter = new Submitter(api);
+    await submitter.acknowledges(50);
+    await primary.own!.kill();
+    const { refusedAfterMs } = submitter.submitted;
+    await eventually(() => refusedAfterMs.length > 2, {
+      what: "submits were refused",
+      timeoutMs: 40_000,
+    });
+    const { code, stderr } = await sandbox.run(["add", "true"]);
+    assert.equal(code, 5);
+    assert.match(stderr, /nothing listens there .*; .*it is a standby/);
+    assert.doesNotMatch(stderr, /geheim/);
+    await standby.own!.promote();
+    await submitter.acknowledges(50, 40_000);
+    const { ids } = await submitter.end();
+
+    await assertCompleted(urlOf(hosts(standby.port), schema), [...ids, during]);
+    // Its lease outlived the failover, so nobody else began it.
+    assert.deepEqual(sandbox.lines("during"), ["begun", "over"]);
+    assert.equal((await sandbox.show(during))["attempts"], 0);
+    for (const service of [api, ...workers]) {
+      assert.equal(service.isOver, false, service.recentLog());
+      assert.doesNotMatch(service.stderr, /geheim/);
+    }
+    for (const service of workers) await service.sees("store.available");
+  });
+}
