@@ -55,7 +55,7 @@ export function createReaper(options: ReaperOptions): Duty {
   const reap = async () => {
     const deadHolders = findDeadHolders(await store.workers(), host);
     // It answers again: others, too, have not been able to renew their leases meanwhile.
-    if (isAway) grace.begin(performance.now() - lastSignMs);
+    if (isAway) grace.begin(Math.ceil(performance.now() - lastSignMs));
     isAway = false;
     while (true) {
       const request = { nowMs: now(), leaseMs, backoff, deadHolders, limit: BATCH };
