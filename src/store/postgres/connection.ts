@@ -6,7 +6,9 @@
  */
 import { Buffer } from "node:buffer";
 import type { RemoteClock } from "../../lib/remote_clock.ts";
-import { isSilence, TakesNoWrites } from "./errors.ts";
+import { isSilence, NoWay, TakesNoWrites } from "./errors.ts";
+import { type Client, openClient, type Opened, type Result } from "./opening.ts";
+import type { Host, Target } from "./target.ts";
 
 /** What can be given to a statement; numbers are safe integers unless a column says otherwise. */
 export type SqlValue =
@@ -27,23 +29,6 @@ export interface Sql {
   /** The number of rows that were changed. */
   run(text: string, ...values: SqlValue[]): Promise<number>;
 }
-
-/** The part of the driver that is used here. */
-interface Client {
-  connect(): Promise<unknown>;
-  query(query: unknown): Promise<Result | Result[]>;
-  end(): Promise<void>;
-  on(event: string, listener: (argument: never) => void): unknown;
-  readonly connection?: { readonly stream?: { destroy(): void } };
-}
-
-interface Result {
-  readonly rows: Row[];
-  readonly rowCount: number | null;
-}
-
-/** How long opening a connection may take. */
-const CONNECT_MS = 5_000;
 
 /**
  * How long any answer may take, but for statements that are known to be long. A network that swallows
@@ -69,9 +54,18 @@ const SETTINGS = "SET jit = off; SET plan_cache_mode = force_generic_plan; " +
   "SET client_min_messages = warning";
 
 /** Whether the session can be used for what it is wanted for, and the time. */
-const GREETING = "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only, " +
+const GREETING = "SELECT current_setting('server_version_num')::int AS version_number, " +
+  "current_setting('server_version') AS version, " +
+  "current_setting('server_encoding') AS encoding, pg_backend_pid() AS pid, " +
+  "current_setting('transaction_read_only') = 'on' AS is_read_only, " +
   "pg_is_in_recovery() AS is_standby, " +
   "(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms";
+
+/** The first version that knows all that the statements here use. */
+const OLDEST = 13;
+
+/** How long the polite end of a connection with TLS may take. */
+const TLS_END_MS = 100;
 
 /** So many statements are prepared in a session; others are those with filters, which vary. */
 const MOST_PREPARED = 400;
@@ -87,8 +81,13 @@ function nameOf(text: string): string | undefined {
 
 /** One connection. */
 export class Session implements Sql {
+  readonly #opened: Opened;
   readonly #client: Client;
   #isLost = false;
+  /** Of the server's process that was here when the session began. */
+  pid = 0;
+  /** Whether something stands between that answers in the server's place. */
+  isPooled = false;
   /** Whether it was given up because an answer did not come. */
   isSilent = false;
   /** Which of the server's hosts it is on. */
@@ -98,23 +97,22 @@ export class Session implements Sql {
   /** Called when the connection ends by itself. */
   onLost: () => void = () => {};
 
-  private constructor(client: Client) {
-    this.#client = client;
+  private constructor(opened: Opened) {
+    this.#opened = opened;
+    this.#client = opened.client;
   }
 
-  /** Opens one that can write, and hears the server's clock. @throws {unknown} what the driver throws. */
-  static async open(url: string, clock: RemoteClock): Promise<Session> {
+  /** Opens one that can write, and hears the server's clock. @throws {unknown} what is in the way. */
+  static async open(host: Host, target: Target, clock: RemoteClock): Promise<Session> {
     const { default: pg } = await import("pg");
-    const client = new pg.Client({
-      connectionString: withUsualModes(url),
-      application_name: "queuectl",
-      connectionTimeoutMillis: CONNECT_MS,
+    const opened = await openClient(host, target, {
       query_timeout: ANSWER_MS,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       types: { getTypeParser: (oid: number, format: string) => parserOf(pg, oid, format) },
-    }) as Client;
-    const session = new Session(client);
+    });
+    const { client } = opened;
+    const session = new Session(opened);
     const lost = () => {
       if (session.#isLost) return;
       session.#isLost = true;
@@ -127,12 +125,14 @@ export class Session implements Sql {
       ({ payload = "" }: { payload?: string }) => session.onNotice(payload),
     );
     try {
-      await client.connect();
-      await session.script(SETTINGS);
       const askedMs = clock.ask();
       const greeting = (await session.script(GREETING))[0]![0]!;
       clock.heard(greeting["now_ms"] as number, askedMs);
       if (greeting["is_read_only"]) throw new TakesNoWrites(greeting["is_standby"] as boolean);
+      assertServes(greeting);
+      session.pid = greeting["pid"] as number;
+      session.isPooled = session.pid !== client.processID;
+      await session.script(SETTINGS);
     } catch (error) {
       session.cut();
       throw error;
@@ -166,16 +166,19 @@ export class Session implements Sql {
   async close(): Promise<void> {
     if (this.#isLost) return this.cut();
     this.#isLost = true;
-    try {
-      await this.#client.end();
-    } catch { /* it is gone anyway */ }
+    // Deno 2.4 does not notice the end of a connection with TLS.
+    const patienceMs = this.#opened.isTls ? TLS_END_MS : ANSWER_MS;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, patienceMs));
+    await Promise.race([this.#client.end().catch(() => {}), late]);
+    clearTimeout(timer);
+    this.#opened.cut();
   }
 
   /** Ends it at once; whatever is under way fails. */
   cut(): void {
     this.#isLost = true;
-    this.#client.connection?.stream?.destroy();
-    this.#client.end().catch(() => {});
+    this.#opened.cut();
   }
 
   async #run(text: string, values: readonly SqlValue[]): Promise<Result> {
@@ -203,10 +206,17 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** `sslmode` means what it means to psql and everybody else: the driver would take it more strictly. */
-function withUsualModes(url: string): string {
-  if (!/[?&]sslmode=/.test(url) || /[?&]uselibpqcompat=/.test(url)) return url;
-  return `${url}&uselibpqcompat=true`;
+/** @throws {NoWay} when it is no server for a queue. */
+function assertServes(greeting: Row): void {
+  if ((greeting["version_number"] as number) < OLDEST * 10_000) {
+    throw new NoWay(`the server is PostgreSQL ${greeting["version"]}; expected ${OLDEST} or later`);
+  }
+  if (greeting["encoding"] !== "UTF8") {
+    throw new NoWay(
+      `the encoding of the database is ${greeting["encoding"]}, which cannot hold every text; ` +
+        "expected UTF8 (createdb --encoding=UTF8 --template=template0)",
+    );
+  }
 }
 
 const [INT8, NUMERIC, BYTEA] = [20, 1700, 17];

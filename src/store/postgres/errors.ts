@@ -19,6 +19,17 @@ export class TakesNoWrites extends Error {
   }
 }
 
+/** There is no way in: the message says why, to people, without a password. */
+export class NoWay extends Error {
+  /** Whether another way to speak of TLS may be the way in. */
+  readonly isOfTls: boolean;
+
+  constructor(message: string, { isOfTls = false } = {}) {
+    super(message);
+    this.isOfTls = isOfTls;
+  }
+}
+
 /** Whether an answer did not come in time. */
 export function isSilence(error: unknown): boolean {
   return error instanceof Error && /^Query read timeout$/.test(error.message);
@@ -33,35 +44,44 @@ export function isConflict(error: unknown): boolean {
 /** Whether the connection is gone, will be in a moment, or is of no use: it takes no writes any more. */
 export function isLost(error: unknown): boolean {
   const code = codeOf(error);
-  if (/^08/.test(code) || ["57P01", "57P02", "57P05", "25P03", "25006"].includes(code)) return true;
+  if (/^08/.test(code) || ["57P01", "57P02", "57P04", "57P05", "25P03", "25006"].includes(code)) {
+    return true;
+  }
   if (["ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTCONN"].includes(code)) return true;
   return /Connection terminated|not queryable|Client was closed|read timeout|socket|ECONNRESET|ended/i
     .test(messageOf(error)) && !/^[0-9A-Z]{5}$/.test(code);
 }
 
+/** What is said in place of the error; where it ends with a colon, the server's own words follow. */
 const REASONS: Record<string, string> = {
   ECONNREFUSED: "nothing listens there (connection refused)",
   ENOTFOUND: "its host name is not known",
   EAI_AGAIN: "its host name cannot be looked up now",
   EHOSTUNREACH: "its host cannot be reached",
   ENETUNREACH: "its network cannot be reached",
+  EADDRNOTAVAIL: "its address cannot be reached from here",
   ETIMEDOUT: "it did not answer in time",
   ENOENT: "its socket does not exist",
   EACCES: "its socket cannot be used: permission denied",
-  "28P01": "the server refuses the password",
-  "28000": "the server does not let this user in from here",
+  "22021": "the server cannot store this text:",
+  "25006": "the server takes no writes: it is a standby, or set to read-only",
+  "28P01": "the server refuses this user with this password",
+  "28000": "the server does not let this user in from here:",
   "3D000": "the server has no database of this name; create it first (createdb)",
   "3F000": "there is no schema to use; see search_path",
-  "53300": "the server has too many connections; raise its max_connections, or use fewer processes",
+  "42501": "the user may not do this; it needs CREATE on the schema, and owns the tables then:",
+  "42P01": "its tables are not those that queuectl has made:",
+  "42703": "its tables are not those that queuectl has made:",
   "53100": "the disk of the server is full",
   "53200": "the server is out of memory",
+  "53300":
+    "the server has too many connections; raise its max_connections, or use fewer processes:",
+  "55P03": "others have kept it locked for too long",
+  "57014": "the server has cancelled the statement",
   "57P01": "the server is shutting down",
   "57P02": "the server has crashed and starts again",
-  "57P03": "the server is starting or shutting down",
-  "57014": "the server has cancelled the statement",
-  "25006": "the server takes no writes: it is a standby, or set to read-only",
-  "42501": "the user may not do this; it needs CREATE on the schema, and owns the tables then",
-  "55P03": "others have kept it locked for too long",
+  "57P03": "the server is starting or shutting down:",
+  "57P04": "the database was dropped",
   "58030": "the server cannot read or write its disk",
 };
 
@@ -74,28 +94,34 @@ export function asStoreError(error: unknown, place: string): unknown {
   return new StoreUnavailableError(`cannot use the database ${place}: ${reason}`);
 }
 
+/** Why there is no way in, whatever the error says. */
+export function openingReason(error: unknown): string {
+  const code = codeOf(error);
+  // A pooler that stands between says with such codes what it wants to say.
+  if (/^08/.test(code) && hasSpoken(error)) return `the server has said: ${oneLine(error)}`;
+  return reasonOf(error) ?? oneLine(error);
+}
+
 /** Why the database cannot be used; null: that is not what the error says. */
-export function reasonOf(error: unknown): string | null {
+function reasonOf(error: unknown): string | null {
+  if (error instanceof NoWay) return error.message;
   if (error instanceof TakesNoWrites) return `it takes no writes: ${error.message}`;
   const code = codeOf(error);
   const known = REASONS[code];
-  if (known !== undefined) return known;
+  if (known !== undefined) return known.endsWith(":") ? `${known} ${oneLine(error)}` : known;
   const message = messageOf(error);
   if (/^XX00[12]$/.test(code)) return "it is damaged";
-  if (/SASL|password must be a string/i.test(message)) {
-    return "the server wants a password, and none was given; write it into the URL, or set PGPASSWORD";
-  }
-  if (/does not support SSL/i.test(message)) {
-    return "the server does not speak TLS, which the URL asks for";
-  }
-  if (/certificate|self.signed|UnknownIssuer|TLS|SSL/i.test(`${message} ${code}`)) {
-    return `no secure connection: ${message}; see sslmode and sslrootcert`;
-  }
-  if (/invalid url|Invalid URL|URI malformed/i.test(message)) {
-    return "the URL cannot be read; expected postgres://user:password@host:port/database";
-  }
   if (/failed to lookup|dns/i.test(message)) return REASONS["ENOTFOUND"]!;
   if (/timeout/i.test(message)) return REASONS["ETIMEDOUT"]!;
   if (isConflict(error)) return "others were in the way again and again";
   return isLost(error) ? "the connection was lost" : null;
+}
+
+/** Whether the server itself has said it, and not the driver. */
+export function hasSpoken(error: unknown): boolean {
+  return typeof (error as { severity?: unknown } | null)?.severity === "string";
+}
+
+function oneLine(error: unknown): string {
+  return messageOf(error).replace(/\s+/g, " ").trim();
 }

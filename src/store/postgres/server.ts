@@ -5,17 +5,19 @@
  * Invariant: no session of it is on a host that takes no writes, as far as that host says.
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
-import { type DatabaseHost, databaseHosts, shownDatabase } from "../../lib/database_url.ts";
+import { shownDatabase } from "../../lib/database_url.ts";
 import { RemoteClock } from "../../lib/remote_clock.ts";
 import { Session } from "./connection.ts";
-import { asStoreError, reasonOf } from "./errors.ts";
+import { asStoreError, openingReason } from "./errors.ts";
+import { hostsOf } from "./opening.ts";
+import { parseTarget, type Target } from "./target.ts";
 
 export class Server {
   /** Without password and parameters. */
   readonly shown: string;
   /** What the server's clock shows, by which all processes go. */
   readonly clock = new RemoteClock();
-  readonly #hosts: readonly DatabaseHost[];
+  readonly #target: Target;
   /** Where the last session was opened, and the next one is tried first. */
   #current = 0;
 
@@ -23,7 +25,7 @@ export class Server {
   constructor(url: string) {
     this.shown = shownDatabase(url);
     try {
-      this.#hosts = databaseHosts(url);
+      this.#target = parseTarget(url, (name) => Deno.env.get(name));
     } catch (error) {
       const why = (error as Error).message;
       throw new StoreUnavailableError(`cannot use the database ${this.shown}: ${why}`);
@@ -32,20 +34,20 @@ export class Server {
 
   /** @throws {StoreUnavailableError} saying what each host has said. */
   async open(): Promise<Session> {
+    const hosts = await hostsOf(this.#target);
     const first = this.#current;
     const told: string[] = [];
-    for (let step = 0; step < this.#hosts.length; step++) {
-      const index = (first + step) % this.#hosts.length;
-      const { shown, url } = this.#hosts[index]!;
+    for (let step = 0; step < hosts.length; step++) {
+      const index = (first + step) % hosts.length;
+      const host = hosts[index]!;
       try {
-        const session = await Session.open(url, this.clock);
+        const session = await Session.open(host, this.#target, this.clock);
         this.#current = index;
         session.place = index;
         return session;
       } catch (error) {
-        const reason = reasonOf(error);
-        if (reason === null) throw error;
-        told.push(this.#hosts.length === 1 ? reason : `${shown}: ${reason}`);
+        const reason = openingReason(error);
+        told.push(this.#target.hosts.length === 1 ? reason : `${host.shown}: ${reason}`);
       }
     }
     throw new StoreUnavailableError(`cannot use the database ${this.shown}: ${told.join("; ")}`);
@@ -63,7 +65,7 @@ export class Server {
   hasLost(session: Session): void {
     session.cut();
     if (!session.isSilent || session.place !== this.#current) return;
-    this.#current = (this.#current + 1) % this.#hosts.length;
+    this.#current = (this.#current + 1) % Math.max(this.#target.hosts.length, 1);
   }
 
   /** The error as the store's users see it. */
