@@ -1,0 +1,122 @@
+/** Queues are moved from a file to a server and back, and from server to server. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { ConflictError, StoreUnavailableError } from "../../src/job/errors.ts";
+import { MOVED_TABLES, OTHER_TABLES } from "../../src/store/shared/tables.ts";
+import { eventually } from "../helpers/eventually.ts";
+import { newJob, T0 } from "../helpers/jobs.ts";
+import { execute, type PostgresServer, startPostgres, tempSchema } from "../helpers/postgres.ts";
+import { assertRefused, fill, move, movingSuite, open, type Place } from "../store/moving.ts";
+
+async function tempFile(): Promise<Place> {
+  const dir = await Deno.makeTempDir({ prefix: "queuectl-test-" });
+  const db = join(dir, "queue.db");
+  return {
+    db,
+    execute(sql) {
+      const database = new DatabaseSync(db);
+      database.exec(sql);
+      database.close();
+      return Promise.resolve();
+    },
+    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+  };
+}
+
+async function tempTables(server: PostgresServer): Promise<Place> {
+  const { url, ...schema } = await tempSchema(server);
+  return {
+    db: url,
+    execute: async (sql) => void await execute(url, sql),
+    [Symbol.asyncDispose]: schema[Symbol.asyncDispose],
+  };
+}
+
+const server = await startPostgres();
+if (server !== null) proveMoves(server);
+
+function proveMoves(server: PostgresServer): void {
+  const tables = () => tempTables(server);
+  movingSuite("file to server", { here: tempFile, there: tables });
+  movingSuite("server to server", { here: tables, there: tables });
+
+  Deno.test("what becomes of each table and column of a server in a move is said", async () => {
+    await using place = await tables();
+    await (await open(place))[Symbol.asyncDispose]();
+    const rows = await execute(
+      place.db,
+      "SELECT table_name, column_name, data_type FROM information_schema.columns " +
+        "WHERE table_schema = current_schema() AND is_generated = 'NEVER'",
+    );
+    const moved = new Map(MOVED_TABLES.map(({ name, columns }) => [name, columns]));
+    const names = new Set(rows.map((row) => row["table_name"] as string));
+    const strays = [...names].filter((name) =>
+      !moved.has(name) && !Object.hasOwn(OTHER_TABLES, name)
+    );
+    assert.deepEqual(strays, [], "say in store/shared/tables.ts what becomes of them");
+    for (const [name, columns] of moved) {
+      const found = rows.filter((row) => row["table_name"] === name)
+        .map((row) => [row["column_name"], TYPES[row["data_type"] as string]]);
+      assert.deepEqual(
+        new Map(found as [string, string][]),
+        new Map(Object.entries(columns)),
+        name,
+      );
+    }
+  });
+
+  Deno.test("a process that has the old tables open writes nothing once the move has begun", async () => {
+    await using from = await tables();
+    await using to = await tables();
+    await using store = await open(from);
+    await store.add([newJob({ id: "before" })], T0);
+    await move(from, to);
+    await assert.rejects(store.add([newJob({ id: "late" })], T0), (error) => {
+      assert.ok(error instanceof StoreUnavailableError, String(error));
+      assert.match(error.message, /was moved to/);
+      return true;
+    });
+    await assertRefused(from, /was moved to/);
+    await using there = await open(to);
+    assert.ok(await there.find("before"));
+    assert.equal(await there.find("late"), null);
+  });
+
+  Deno.test("tables on which workers live, or somebody listens, are not moved", async () => {
+    await using from = await tables();
+    await using to = await tempFile();
+    await using store = await open(from);
+    const inUse = (by: RegExp) =>
+      assert.rejects(move(from, to), (error) => {
+        assert.ok(error instanceof ConflictError, String(error));
+        assert.match(error.message, by);
+        return true;
+      });
+    const worker = {
+      ...{ holder: "h", label: "w-1", pid: 4711, host: "far.example/boot/ns", processStart: "1" },
+      ...{ role: "worker", status: "idle", restarts: 0, startedAtMs: Date.now() } as const,
+    };
+    await store.saveWorkers([worker, { ...worker, label: "w-2" }], Date.now());
+    await inUse(
+      /is in use by process 4711 on far\.example \(worker, 2 workers\); stop what uses it/,
+    );
+    await store.saveWorkers([worker, { ...worker, label: "w-2" }], Date.now() - 3_600_000);
+    {
+      using _ = store.watch(() => {});
+      await eventually(async () => {
+        await inUse(/is in use by a queuectl at \S+ \(session \d+\)/);
+        return true;
+      }, { what: "it listened" });
+    }
+    await eventually(() => move(from, to).then(() => true), { what: "it was moved" });
+  });
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  "text": "text",
+  "bigint": "integer",
+  "integer": "integer",
+  "double precision": "real",
+  "bytea": "bytes",
+};
