@@ -31,7 +31,7 @@ if (server !== null) {
   Deno.test("a newer schema is refused, and so are the tables of another program", async () => {
     await using schema = await tempSchema(server);
     await (await open(schema.url))[Symbol.asyncDispose]();
-    await execute(schema.url, "UPDATE queuectl_schema SET version = 999");
+    await execute(schema.url, "UPDATE queuectl_schema SET generation = 999");
     await assert.rejects(open(schema.url), {
       code: "store-unavailable",
       message: /newer queuectl/,

@@ -44,12 +44,18 @@ export function isConflict(error: unknown): boolean {
 /** Whether the connection is gone, will be in a moment, or is of no use: it takes no writes any more. */
 export function isLost(error: unknown): boolean {
   const code = codeOf(error);
+  if (isOfOldTables(error)) return true;
   if (/^08/.test(code) || ["57P01", "57P02", "57P04", "57P05", "25P03", "25006"].includes(code)) {
     return true;
   }
   if (["ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTCONN"].includes(code)) return true;
   return /Connection terminated|not queryable|Client was closed|read timeout|socket|ECONNRESET|ended/i
     .test(messageOf(error)) && !/^[0-9A-Z]{5}$/.test(code);
+}
+
+/** A newer program has added columns to what this session has read before; a new session can go on. */
+function isOfOldTables(error: unknown): boolean {
+  return (error as { routine?: unknown } | null)?.routine === "RevalidateCachedQuery";
 }
 
 /** What is said in place of the error; where it ends with a colon, the server's own words follow. */

@@ -1,30 +1,58 @@
 /**
  * Brings a schema of a PostgreSQL database to the version that this program speaks, step by numbered
- * step, one process at a time. Refuses a newer one, and tables of some other program. To add a step,
- * write a file and add it to the list; never change one that was released.
+ * step, one process at a time. Refuses what this program cannot speak, and tables of some other program.
+ *
+ * To add a step, write a file and add it to the list; never change one that was released. A step that
+ * leaves programs without it working belongs to the generation of the step before (see
+ * {@link Step.startsGeneration}); others begin a new one, which programs of an older one do not touch.
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
-import type { Session } from "./connection.ts";
+import { LONG_ANSWER_MS, type Session } from "./connection.ts";
+import { enter, takeOver } from "./generation.ts";
 import { initial } from "./migrations/0001_initial.ts";
+import type { Server } from "./server.ts";
+
+export interface Step {
+  readonly sql: string;
+  /**
+   * Whether programs that do not know the step cannot work with what it leaves. They can where it only
+   * adds: tables, indexes, columns that may be left out. Nothing that they name may be gone, hold other
+   * values, or refuse what they write.
+   */
+  readonly startsGeneration: boolean;
+}
 
 /** Step n brings version n - 1 to version n. */
-const MIGRATIONS: readonly string[] = [initial];
-
-/** The schema version that this program speaks. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
+export const STEPS: readonly Step[] = [{ sql: initial, startsGeneration: true }];
 
 /** Where the tables stand. */
 export interface Place {
   readonly schema: string;
   /** Tells this schema's advisory locks from those of others. */
   readonly lockSpace: number;
+  /** Of the tables, as this program knows them. */
+  readonly generation: number;
 }
 
-/** The advisory locks of a schema, by the second of their numbers. */
+/** The advisory locks of a schema, by the second of their numbers. Those of generations follow. */
 export const LOCKS = { migrate: 1, follow: 2, exclusive: 3, fold: 4 } as const;
 
-/** @throws {StoreUnavailableError} when the schema is not ours or is newer than this program. */
-export async function migrate(session: Session, shown: string): Promise<Place> {
+/** Of the tables; version 0: there are none yet. */
+interface Version {
+  readonly version: number;
+  readonly generation: number;
+}
+
+/**
+ * @param steps what this program knows.
+ * @throws {StoreUnavailableError} when the schema is not ours, or is newer than this program can speak,
+ * or when programs that could not speak it afterwards are using it.
+ */
+export async function migrate(
+  session: Session,
+  shown: string,
+  steps: readonly Step[] = STEPS,
+): Promise<Place> {
   const row = (await session.get(
     "SELECT current_schema() AS schema, hashtext('queuectl:' || current_schema()) AS lock_space",
   ))!;
@@ -33,19 +61,33 @@ export async function migrate(session: Session, shown: string): Promise<Place> {
       `cannot use the database ${shown}: none of the schemas of its search_path exists`,
     );
   }
-  const place = { schema: row["schema"] as string, lockSpace: row["lock_space"] as number };
-  if (await versionOf(session, shown) === SCHEMA_VERSION) return place;
+  const generation = generationOf(steps);
+  const place = {
+    schema: row["schema"] as string,
+    lockSpace: row["lock_space"] as number,
+    generation,
+  };
+  if ((await versionOf(session, { shown, generation })).version >= steps.length) return place;
   await session.script("BEGIN");
   try {
-    await session.get("SELECT pg_advisory_xact_lock($1::int, $2::int)", place.lockSpace, 1);
-    // Read under the lock: another process may have been in the midst of it.
-    const version = await versionOf(session, shown);
-    for (const step of MIGRATIONS.slice(version)) await session.script(step);
     await session.script(
-      "CREATE TABLE IF NOT EXISTS queuectl_schema (version integer NOT NULL); " +
-        "DELETE FROM queuectl_schema; " +
-        `INSERT INTO queuectl_schema (version) VALUES (${SCHEMA_VERSION})`,
+      `SELECT pg_advisory_xact_lock(${place.lockSpace}, ${LOCKS.migrate})`,
+      LONG_ANSWER_MS,
     );
+    // Read under the lock: another process may have been in the midst of it.
+    const before = await versionOf(session, { shown, generation });
+    if (before.version > 0 && before.generation < generation) {
+      await takeOver(before.generation, { session, place, shown });
+    }
+    if (before.version < steps.length) {
+      for (const { sql } of steps.slice(before.version)) await session.script(sql, LONG_ANSWER_MS);
+      await session.script(
+        "CREATE TABLE IF NOT EXISTS queuectl_schema " +
+          "(version integer NOT NULL, generation integer NOT NULL); DELETE FROM queuectl_schema; " +
+          "INSERT INTO queuectl_schema (version, generation) " +
+          `VALUES (${steps.length}, ${generation})`,
+      );
+    }
     await session.script("COMMIT");
   } catch (error) {
     if (!session.isLost) await session.script("ROLLBACK").catch(() => {});
@@ -54,8 +96,26 @@ export async function migrate(session: Session, shown: string): Promise<Place> {
   return place;
 }
 
-/** 0: there is nothing yet. Changes nothing. */
-async function versionOf(session: Session, shown: string): Promise<number> {
+/**
+ * As {@link migrate}; from here on every session that the server opens holds the tables to the
+ * generation that this program speaks.
+ */
+export async function enterTables(session: Session, server: Server): Promise<Place> {
+  const place = await migrate(session, server.shown);
+  await enter(session, place);
+  server.onOpen = (another) => enter(another, place);
+  return place;
+}
+
+function generationOf(steps: readonly Step[]): number {
+  return steps.filter(({ startsGeneration }) => startsGeneration).length;
+}
+
+/** Changes nothing. */
+async function versionOf(
+  session: Session,
+  { shown, generation }: { shown: string; generation: number },
+): Promise<Version> {
   // Of one snapshot. to_regclass() answers from what the session remembers, also that there is no such
   // table, and waiting for an advisory lock does not make it look again.
   const tables = (await session.get(
@@ -65,15 +125,15 @@ async function versionOf(session: Session, shown: string): Promise<number> {
       "AND relname IN ('queuectl_schema', 'jobs')",
   ))!;
   if (tables["is_ours"] === true) {
-    const row = await session.get("SELECT max(version) AS version FROM queuectl_schema");
-    const version = row!["version"] as number;
-    if (version <= SCHEMA_VERSION) return version;
+    const row = await session.get("SELECT version, generation FROM queuectl_schema");
+    const found = row as unknown as Version;
+    if (found.generation <= generation) return found;
     throw new StoreUnavailableError(
-      `the database ${shown} has schema version ${version}, but this queuectl speaks up to ` +
-        `${SCHEMA_VERSION}: it was written by a newer queuectl; use that one or a later one`,
+      `the database ${shown} has a schema of generation ${found.generation}, but this queuectl speaks ` +
+        `generation ${generation}: a newer queuectl has made it; use that one or a later one`,
     );
   }
-  if (tables["is_taken"] !== true) return 0;
+  if (tables["is_taken"] !== true) return { version: 0, generation: 0 };
   throw new StoreUnavailableError(
     `the database ${shown} holds a table jobs of another program; name another database, or another ` +
       "schema with ?options=-c%20search_path%3DNAME",

@@ -10,7 +10,7 @@ import { RemoteClock } from "../../lib/remote_clock.ts";
 import { Session } from "./connection.ts";
 import { asStoreError, openingReason } from "./errors.ts";
 import { hostsOf } from "./opening.ts";
-import { parseTarget, type Target } from "./target.ts";
+import { type Host, parseTarget, type Target } from "./target.ts";
 
 export class Server {
   /** Without password and parameters. */
@@ -18,6 +18,8 @@ export class Server {
   /** What the server's clock shows, by which all processes go. */
   readonly clock = new RemoteClock();
   readonly #target: Target;
+  /** What a session has to do before it is used. */
+  onOpen: (session: Session) => Promise<void> = () => Promise.resolve();
   /** Where the last session was opened, and the next one is tried first. */
   #current = 0;
 
@@ -41,7 +43,7 @@ export class Server {
       const index = (first + step) % hosts.length;
       const host = hosts[index]!;
       try {
-        const session = await Session.open(host, this.#target, this.clock);
+        const session = await this.#openOn(host);
         this.#current = index;
         session.place = index;
         return session;
@@ -51,6 +53,17 @@ export class Server {
       }
     }
     throw new StoreUnavailableError(`cannot use the database ${this.shown}: ${told.join("; ")}`);
+  }
+
+  async #openOn(host: Host): Promise<Session> {
+    const session = await Session.open(host, this.#target, this.clock);
+    try {
+      await this.onOpen(session);
+    } catch (error) {
+      session.cut();
+      throw error;
+    }
+    return session;
   }
 
   /** Whether a session is of no use any more: it is lost, or others have gone on to another host. */

@@ -32,7 +32,7 @@ import { journalPage } from "./journal.ts";
 import { changeRules } from "./limits.ts";
 import { readMark } from "./transfer_mark.ts";
 import { addMetrics, allMetrics } from "./metrics.ts";
-import { migrate, type Place } from "./migrate.ts";
+import { enterTables, type Place } from "./migrate.ts";
 import { progressOf, saveProgress } from "./progress.ts";
 import { isPruneTurn, pruneStep, storeSize, takePruneTurn } from "./prune.ts";
 import * as read from "./read.ts";
@@ -64,7 +64,7 @@ export async function openPostgresStore(options: OpenOptions): Promise<JobStore>
   const server = new Server(options.db);
   const session = await server.open();
   try {
-    const place = await migrate(session, server.shown);
+    const place = await enterTables(session, server);
     refuseMarked(await readMark(session), server.shown);
     return assemble(session, { place, server });
   } catch (error) {

@@ -30,7 +30,7 @@ import type {
 import type { Session, Sql, SqlValue } from "./connection.ts";
 import { isLost } from "./errors.ts";
 import { changeMark, readMark, writeMark } from "./transfer_mark.ts";
-import { LOCKS, migrate, type Place } from "./migrate.ts";
+import { enterTables, LOCKS, type Place } from "./migrate.ts";
 import { Server } from "./server.ts";
 import { channelOf, listenTo } from "./watch.ts";
 import { allWorkers } from "./workers.ts";
@@ -59,7 +59,7 @@ export async function openPostgresSide(
   const session = await server.open();
   try {
     if (isSource) await refuseNothing(session, server.shown);
-    const place = await migrate(session, server.shown);
+    const place = await enterTables(session, server);
     const row = (await session.get(
       "SELECT concat_ws(' ', 'postgres', pg_postmaster_start_time(), current_database(), " +
         "current_schema()) AS identity",
