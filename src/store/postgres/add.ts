@@ -1,8 +1,10 @@
 /** Inserting jobs: those of all calls that share a commit go in together. */
 import type { NewJob, Payload } from "../../job/job.ts";
 import { type Addition, isRefused, type RequestKey, whatBecame } from "../store.ts";
+import { Depth } from "./depth.ts";
 import { TryAgain } from "./errors.ts";
 import * as extras from "./extras.ts";
+import type { Place } from "./migrate.ts";
 import { findRequest, keepRequest } from "./requests.ts";
 import type { DeferredRows, Transaction } from "./transaction.ts";
 
@@ -14,6 +16,11 @@ interface AddLimits {
 
 export class Adding {
   readonly #rows = new JobRows();
+  readonly #depth: Depth;
+
+  constructor(place: Place) {
+    this.#depth = new Depth(place);
+  }
 
   async add(
     jobs: readonly NewJob[],
@@ -26,8 +33,8 @@ export class Adding {
     const duplicates = await this.#findDuplicates(jobs, transaction);
     if (duplicates.length > 0) return { duplicates };
     if (mostWaiting !== null) {
-      const waiting = await transaction.waiting();
-      if (waiting + jobs.length > mostWaiting) return { duplicates: [], waiting };
+      const waiting = await this.#depth.makeRoom(jobs.length, mostWaiting, transaction);
+      if (waiting !== null) return { duplicates: [], waiting };
     }
     transaction.defer(this.#rows);
     for (const job of jobs) this.#put(job, nowMs, transaction);
@@ -107,8 +114,9 @@ export class Adding {
     const refusal = extras.refusalOf(checked);
     if (refusal !== null || duplicates.length > 0) return { duplicates, ...refusal };
     if (mostWaiting !== null && existing.size < jobs.length) {
-      const waiting = await transaction.waiting();
-      if (waiting + jobs.length - existing.size > mostWaiting) return { duplicates: [], waiting };
+      const more = jobs.length - existing.size;
+      const waiting = await this.#depth.makeRoom(more, mostWaiting, transaction);
+      if (waiting !== null) return { duplicates: [], waiting };
     }
     const cancelled = await this.#insertAll(jobs, { existing, nowMs }, transaction);
     return { duplicates: [], existing, cancelled };

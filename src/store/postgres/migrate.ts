@@ -35,7 +35,14 @@ export interface Place {
 }
 
 /** The advisory locks of a schema, by the second of their numbers. Those of generations follow. */
-export const LOCKS = { migrate: 1, follow: 2, exclusive: 3, fold: 4 } as const;
+export const LOCKS = {
+  migrate: 1,
+  follow: 2,
+  exclusive: 3,
+  fold: 4,
+  depth: 5,
+  depthSlots: 100,
+} as const;
 
 /** Of the tables; version 0: there are none yet. */
 interface Version {

@@ -85,7 +85,7 @@ function assemble(
   });
   const reader = new Reader(server);
   const changes = new ChangeWatch(server, channel, ownName);
-  const adding = new Adding();
+  const adding = new Adding(place);
   const claims = new Claims();
   writer.onWake = () => changes.tell();
   // Should it fail, or be too much for a process that ends, the next reap goes on.
