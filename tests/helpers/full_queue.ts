@@ -127,7 +127,8 @@ export async function fillQueue(store: JobStore): Promise<void> {
 /** All that the store tells, as of {@link T0}. */
 export async function contentOf(store: JobStore): Promise<unknown> {
   const jobs: Job[] = [];
-  for (let beforeSeq: number | undefined;;) {
+  let beforeSeq: number | undefined;
+  while (true) {
     const page = await store.list({ limit: 100, beforeSeq });
     jobs.push(...page.jobs);
     if (page.nextSeq === null) break;

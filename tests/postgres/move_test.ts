@@ -1,28 +1,12 @@
 /** Queues are moved from a file to a server and back, and from server to server. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { ConflictError, StoreUnavailableError } from "../../src/job/errors.ts";
 import { MOVED_TABLES, OTHER_TABLES } from "../../src/store/shared/tables.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, T0 } from "../helpers/jobs.ts";
 import { execute, type PostgresServer, startPostgres, tempSchema } from "../helpers/postgres.ts";
-import { assertRefused, fill, move, movingSuite, open, type Place } from "../store/moving.ts";
-
-async function tempFile(): Promise<Place> {
-  const dir = await Deno.makeTempDir({ prefix: "queuectl-test-" });
-  const db = join(dir, "queue.db");
-  return {
-    db,
-    execute(sql) {
-      const database = new DatabaseSync(db);
-      database.exec(sql);
-      database.close();
-      return Promise.resolve();
-    },
-    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
-  };
-}
+import { tempFile } from "../store/file_place.ts";
+import { assertRefused, move, movingSuite, open, type Place } from "../store/moving.ts";
 
 async function tempTables(server: PostgresServer): Promise<Place> {
   const { url, ...schema } = await tempSchema(server);

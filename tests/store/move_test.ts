@@ -6,22 +6,8 @@ import { ConflictError, StoreUnavailableError } from "../../src/job/errors.ts";
 import { SCHEMA_VERSION } from "../../src/store/sqlite/migrate.ts";
 import { MOVED_TABLES, OTHER_TABLES } from "../../src/store/shared/tables.ts";
 import { eventually } from "../helpers/eventually.ts";
+import { tempFile } from "./file_place.ts";
 import { assertRefused, fill, move, movingSuite, open, type Place } from "./moving.ts";
-
-async function tempFile(): Promise<Place & { readonly dir: string }> {
-  const dir = await Deno.makeTempDir({ prefix: "queuectl-test-" });
-  const db = join(dir, "queue.db");
-  return {
-    db,
-    dir,
-    execute(sql) {
-      using database = new DatabaseSync(db) as DatabaseSync & Disposable;
-      database.exec(sql);
-      return Promise.resolve();
-    },
-    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
-  };
-}
 
 movingSuite("file to file", { here: tempFile, there: tempFile });
 

@@ -16,7 +16,7 @@ import { MOVED_TABLES } from "../../src/store/shared/tables.ts";
 import type { JobStore } from "../../src/store/store.ts";
 import { contentOf, fillQueue, RUNNING_ID } from "../helpers/full_queue.ts";
 import { newJob, newJobs, T0 } from "../helpers/jobs.ts";
-import { claimOne, find, LEASE_MS, reap, settleOne } from "./conformance/harness.ts";
+import { find, LEASE_MS, reap, settleOne } from "./conformance/harness.ts";
 
 /** An empty database of one's own. */
 export interface Place extends AsyncDisposable {
