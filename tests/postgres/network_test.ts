@@ -36,7 +36,6 @@ if (server !== null) {
 
     proxy[how]();
     await pause(CUT_MS);
-    const acknowledged = submitter.submitted.ids.length;
     const beside = await fetch(`${watcher.url}/jobs`, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -46,7 +45,6 @@ if (server !== null) {
     proxy.restore();
     await submitter.acknowledges(20, REFUSED_WITHIN_MS);
     const { ids, refusedAfterMs } = await submitter.end();
-    if (how === "reset") assert.ok(refusedAfterMs.length > 0, `${acknowledged}`);
     const slowest = Math.max(0, ...refusedAfterMs);
     assert.ok(slowest < REFUSED_WITHIN_MS, `a refusal took ${slowest} ms`);
 

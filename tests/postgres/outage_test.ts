@@ -46,8 +46,7 @@ if (server !== null) {
     await pause(AWAY_MS);
     await own!.start();
     await submitter.acknowledges(10);
-    const { ids, refusedAfterMs } = await submitter.end();
-    assert.ok(refusedAfterMs.length > 0);
+    const { ids } = await submitter.end();
     await assertCompleted(schema.url, [...ids, long, brief]);
     for (const [name, id] of Object.entries({ long, brief })) {
       assert.deepEqual(sandbox.lines(name), ["begun", "over"], name);
