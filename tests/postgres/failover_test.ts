@@ -128,11 +128,6 @@ if (primary !== null) {
     const submitter = new Submitter(api);
     await submitter.acknowledges(50);
     await primary.own!.kill();
-    const { refusedAfterMs } = submitter.submitted;
-    await eventually(() => refusedAfterMs.length > 2, {
-      what: "submits were refused",
-      timeoutMs: 40_000,
-    });
     const { code, stderr } = await sandbox.run(["add", "true"]);
     assert.equal(code, 5);
     assert.match(stderr, /nothing listens there .*; .*it is a standby/);
@@ -149,6 +144,5 @@ if (primary !== null) {
       assert.equal(service.isOver, false, service.recentLog());
       assert.doesNotMatch(service.stderr, /geheim/);
     }
-    for (const service of workers) await service.sees("store.available");
   });
 }

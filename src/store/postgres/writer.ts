@@ -44,6 +44,9 @@ const LAZY_MS = 20;
 /** How often a transaction begins anew because others were in the way. */
 const MOST_CONFLICTS = 12;
 
+/** And for how long: who waits for an answer is to be told. */
+const CONFLICTS_MS = 15_000;
+
 /** How often it begins anew because the connection was lost. */
 const MOST_LOSSES = 2;
 
@@ -175,16 +178,19 @@ export class Writer {
   async #commit(first: readonly Operation[], last: readonly Operation[]): Promise<unknown[]> {
     let isExclusive = false;
     let losses = 0;
+    const sinceMs = performance.now();
+    const isLate = () => performance.now() - sinceMs > CONFLICTS_MS;
     for (let conflicts = 0;;) {
       try {
         return await this.#attempt(first, last, isExclusive);
       } catch (error) {
-        if (isConflict(error) && conflicts < MOST_CONFLICTS) {
+        if (isConflict(error) && conflicts < MOST_CONFLICTS && !isLate()) {
           isExclusive ||= error instanceof NeedsExclusive;
           // Those who met must not meet again: the one waits a little longer than the other.
           if (conflicts++ > 0) await pause(Math.random() * 2 ** Math.min(conflicts, 6));
-        } else if (isLost(error) && losses++ < MOST_LOSSES) {
+        } else if (isLost(error)) {
           this.#lose();
+          if (losses++ >= MOST_LOSSES) throw error;
         } else throw error;
       }
     }
