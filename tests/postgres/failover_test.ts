@@ -77,6 +77,7 @@ if (primary !== null) {
     const server = new Server(temp.url);
     const [writer, asker] = [await server.open(), await server.open()];
     const marks = new CommitMarks("somebody");
+    await writer.script(marks.preparation);
     const isThere = (number: number) => marks.isThere(number, asker, T0);
     const begin = () => writer.script("BEGIN; INSERT INTO meta VALUES (gen_random_uuid(), 1)");
 

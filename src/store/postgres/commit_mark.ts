@@ -22,15 +22,17 @@ export class CommitMarks {
     this.#writer = writer;
   }
 
-  /** The statement to end a transaction with. One that has written nothing needs no mark. */
+  /** To be run in a session before marks are left in it. */
+  get preparation(): string {
+    return "PREPARE queuectl_mark (bigint, bigint) AS " +
+      "INSERT INTO commits (writer, number, is_refused, at) " +
+      `SELECT '${this.#writer}', $1, false, $2 WHERE pg_current_xact_id_if_assigned() IS NOT NULL`;
+  }
+
+  /** The statement to end a transaction with. One that has written nothing leaves no mark. */
   next(nowMs: number): { readonly number: number; readonly text: string } {
     const number = ++this.#last;
-    return {
-      number,
-      text: "INSERT INTO commits (writer, number, is_refused, at) " +
-        `SELECT '${this.#writer}', ${number}, false, ${nowMs} ` +
-        "WHERE pg_current_xact_id_if_assigned() IS NOT NULL",
-    };
+    return { number, text: `EXECUTE queuectl_mark (${number}, ${nowMs})` };
   }
 
   /**

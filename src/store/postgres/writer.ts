@@ -65,7 +65,11 @@ export class Writer {
   readonly #place: Place;
   readonly #clock: Clock;
   readonly #announcement: string;
+  /** What begins and ends every transaction, prepared: to plan it anew would take longer than to do it. */
+  readonly #frame: string;
   #session: Session | null;
+  /** Which of them knows the frame. */
+  #prepared: Session | null = null;
   #waiting: Operation[] = [];
   /** Operations that want to see what the others of their commit have written. */
   #waitingLast: Operation[] = [];
@@ -98,6 +102,15 @@ export class Writer {
     this.#marks = new CommitMarks(name);
     this.#place = place;
     this.#clock = server.clock.now;
+    this.#frame = [
+      "PREPARE queuectl_follow AS " +
+      `SELECT pg_advisory_xact_lock_shared(${place.lockSpace}, ${LOCKS.follow})`,
+      "PREPARE queuectl_begin AS " +
+      "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms, " +
+      "(SELECT value FROM meta WHERE key = 'events_until') AS until, " +
+      `(${MARKED}) AS is_marked`,
+      this.#marks.preparation,
+    ].join("; ");
     this.#announcement = announcement;
   }
 
@@ -211,10 +224,7 @@ export class Writer {
     try {
       const askedMs = this.#server.clock.ask();
       const begun = await session.script(
-        `BEGIN; ${lock}SELECT pg_advisory_xact_lock_shared(${lockSpace}, ${LOCKS.follow}); ` +
-          "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms, " +
-          "(SELECT value FROM meta WHERE key = 'events_until') AS until, " +
-          `(${MARKED}) AS is_marked`,
+        `BEGIN; ${lock}EXECUTE queuectl_follow; EXECUTE queuectl_begin`,
       );
       const row = begun.at(-1)![0]!;
       this.#server.clock.heard(row["now_ms"] as number, askedMs);
@@ -243,7 +253,12 @@ export class Writer {
 
   async #openSession(): Promise<Session> {
     if (this.#session !== null && this.#server.hasLeft(this.#session)) this.#lose();
-    return this.#session ??= await this.#server.open();
+    const session = this.#session ??= await this.#server.open();
+    if (this.#prepared !== session) {
+      await session.script(this.#frame);
+      this.#prepared = session;
+    }
+    return session;
   }
 
   #lose(): void {
