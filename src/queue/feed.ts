@@ -130,7 +130,7 @@ export class EventFeed {
   async #start(): Promise<void> {
     this.#lastId = await this.#store.follow(this.#clock() + FOLLOWED_MS);
     const renewal = setInterval(() => {
-      this.#store.follow(this.#clock() + FOLLOWED_MS).catch(ignoreUnavailable);
+      this.#goOnFollowing().catch(ignoreUnavailable);
     }, FOLLOWED_MS / 3);
     const poll = setInterval(() => this.#readSoon(), SLOW_POLL_MS);
     this.#closers = [
@@ -139,6 +139,17 @@ export class EventFeed {
       { [Symbol.dispose]: () => clearInterval(renewal) },
       { [Symbol.dispose]: () => clearInterval(poll) },
     ];
+  }
+
+  /** Also notices a journal that has gone back: a standby that had not got all of it has taken over. */
+  async #goOnFollowing(): Promise<void> {
+    const readId = this.#lastId;
+    const lastId = await this.#store.follow(this.#clock() + FOLLOWED_MS);
+    if (lastId >= readId) return;
+    this.#lastId = lastId;
+    const gap = gapAt({ batch: lastId, index: Number.MAX_SAFE_INTEGER }, this.#clock());
+    for (const follower of this.#followers) follower.put(gap);
+    this.#readSoon();
   }
 
   #stop(): void {

@@ -57,3 +57,15 @@ Deno.test("PeriodicDuty: the first run comes an interval after the start, unless
   await Promise.all([late.stop(), early.stop()]);
   assert.deepEqual(runs, ["early"]);
 });
+
+Deno.test("PeriodicDuty: after a run that failed the next one comes sooner, if that is wanted", async () => {
+  let runs = 0;
+  const duty = new PeriodicDuty(
+    () => ++runs < 4 ? Promise.reject(new Error("not yet")) : Promise.resolve(),
+    { everyMs: 3_600_000, retryMs: 1, onError: () => {} },
+  );
+  await duty.runOnce();
+  duty.start();
+  await eventually(() => runs === 4, { what: "it was tried until it worked" });
+  await duty.stop();
+});
