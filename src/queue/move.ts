@@ -82,14 +82,12 @@ export async function moveQueue(options: MoveOptions): Promise<MoveReport> {
     if (isSourceKept) await source.changeMark(ours, null, clock());
     return { ...report, tables: [] };
   }
-  for (const table of MOVED_TABLES) {
-    await copy(table, { source, target, id: ours.id, onProgress });
-  }
-  await target.setLastNumbers(await source.lastNumbers());
-  const tables = await compare(source, target, onProgress).catch(async (error) => {
-    if (error instanceof DifferentError) await source.changeMark(ours, null, clock());
-    throw error;
-  });
+  const tables = await moveRows({ source, target, id: ours.id, onProgress }).catch(
+    async (error) => {
+      if (error instanceof DifferentError) await source.changeMark(ours, null, clock());
+      throw unfinished(error);
+    },
+  );
   await finish({ source, target, ours, theirs, isSourceKept, clock });
   return { ...report, tables };
 }
@@ -153,6 +151,13 @@ function resumedMark(
   throw new StoreUnavailableError(describeMark(here, source.shown));
 }
 
+/** The database went away in the midst of it. */
+function unfinished(error: unknown): unknown {
+  if (!(error instanceof StoreUnavailableError)) return error;
+  const message = `${error.message}; the move is not over: the same command goes on with it`;
+  return new StoreUnavailableError(message, { cause: error });
+}
+
 /** The databases hold not the same: the new one is not to be used. */
 class DifferentError extends ConflictError {}
 
@@ -182,6 +187,14 @@ interface Copying {
   readonly target: TransferSide;
   readonly id: string;
   readonly onProgress: (progress: MoveProgress) => void;
+}
+
+/** All that the target does not have yet, and what then stands in both. */
+async function moveRows(copying: Copying): Promise<MoveReport["tables"]> {
+  const { source, target, onProgress } = copying;
+  for (const table of MOVED_TABLES) await copy(table, copying);
+  await target.setLastNumbers(await source.lastNumbers());
+  return await compare(source, target, onProgress);
 }
 
 /** Goes on after the last row that the target has. The next rows are read while some are written. */

@@ -11,7 +11,7 @@ import {
   type MoveReport,
   undoMove,
 } from "../../src/queue/move.ts";
-import { openStore } from "../../src/store/open.ts";
+import { openStore, openTransferSide } from "../../src/store/open.ts";
 import { MOVED_TABLES } from "../../src/store/shared/tables.ts";
 import type { JobStore } from "../../src/store/store.ts";
 import { contentOf, fillQueue, RUNNING_ID } from "../helpers/full_queue.ts";
@@ -237,6 +237,24 @@ export function movingSuite(name: string, { here, there }: Ways): void {
     await assertRefused(to, /is not complete/);
     await using store = await open(from);
     assert.ok(await store.find("told"));
+  });
+
+  test("rows are taken only after the last one, and only of the move that goes on", async ({ to }) => {
+    await using side = await openTransferSide({ db: to.db, driver: "builtin", isSource: false });
+    const mark = { id: "m", state: "arriving", other: "x", atMs: T0 } as const;
+    await side.exclusively(() => mark);
+    const table = MOVED_TABLES.find(({ name }) => name === "kinds")!;
+    const put = (kind: string, after: string | null, id: string = mark.id) =>
+      side.put(table, [[kind, T0]], { after: after === null ? null : [after], id });
+    await put("a", null);
+    await assert.rejects(put("c", null), /another process has changed the database/);
+    await assert.rejects(put("c", "b"), ConflictError);
+    await assert.rejects(put("b", "a", "another"), ConflictError);
+    await put("b", "a");
+    assert.deepEqual(await side.lastKey(table), ["b"]);
+    assert.equal(await side.changeMark(mark, null, T0), true);
+    assert.equal(await side.changeMark(mark, null, T0), false);
+    await assert.rejects(put("c", "b"), ConflictError);
   });
 
   test("the same database twice, and one that holds no queue, are refused", async ({ from, to }) => {

@@ -96,7 +96,7 @@ export async function proveKilledMoves(sandbox: Sandbox, to: string, spare: stri
   const args = ["migrate", "--from", sandbox.db, "--to", to, "--json"];
   let kills = 0;
   let report: JobJson | null = null;
-  for (let waitMs = 150; report === null; waitMs += 60) {
+  for (let waitMs = 200; report === null; waitMs *= 1.3) {
     const running = sandbox.start(args);
     await pause(waitMs * (0.5 + Math.random()));
     running.signal("SIGKILL");

@@ -18,7 +18,7 @@ const STOPPER = "--no-such-option";
 
 /** They choose files, or load code. */
 const KEPT_OUT: readonly SettingName[] = ["db", "log-file", "token-file", "sqlite-driver"];
-const NAMES_A_FILE = /file|path|follow|watch|log/i;
+const NAMES_A_FILE = /file|path|database|follow|watch|log/i;
 
 /** The words after the program's name. */
 export function commandLine(random: Random): string[] {
