@@ -181,8 +181,11 @@ async function start(
   const input = keeper.stdin.getWriter();
   const output = keeper.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const tell = async (word: string, expected: string) => {
+    // Its pipes keep nobody waiting, even where nothing else goes on.
+    const waiting = setInterval(() => {}, 1_000);
     await input.write(new TextEncoder().encode(`${word}\n`));
     const { value } = await output.read();
+    clearInterval(waiting);
     if (value?.trim() !== expected) throw new Error(`PostgreSQL: ${word}: ${value ?? "ended"}`);
   };
   await tell("start", "started");
