@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import type { RemoteClock } from "../../lib/remote_clock.ts";
 import { isSilence, NoWay, TakesNoWrites } from "./errors.ts";
 import { type Client, openClient, type Opened, type Result } from "./opening.ts";
+import { assertKeepsSession } from "./pooling.ts";
 import type { Host, Target } from "./target.ts";
 
 /** What can be given to a statement; numbers are safe integers unless a column says otherwise. */
@@ -84,10 +85,6 @@ export class Session implements Sql {
   readonly #opened: Opened;
   readonly #client: Client;
   #isLost = false;
-  /** Of the server's process that was here when the session began. */
-  pid = 0;
-  /** Whether something stands between that answers in the server's place. */
-  isPooled = false;
   /** Whether it was given up because an answer did not come. */
   isSilent = false;
   /** Which of the server's hosts it is on. */
@@ -130,8 +127,9 @@ export class Session implements Sql {
       clock.heard(greeting["now_ms"] as number, askedMs);
       if (greeting["is_read_only"]) throw new TakesNoWrites(greeting["is_standby"] as boolean);
       assertServes(greeting);
-      session.pid = greeting["pid"] as number;
-      session.isPooled = session.pid !== client.processID;
+      if (greeting["pid"] !== client.processID) {
+        await assertKeepsSession(client, target, () => openClient(host, target, {}));
+      }
       await session.script(SETTINGS);
     } catch (error) {
       session.cut();

@@ -71,6 +71,8 @@ const REASONS: Record<string, string> = {
   EACCES: "its socket cannot be used: permission denied",
   "22021": "the server cannot store this text:",
   "25006": "the server takes no writes: it is a standby, or set to read-only",
+  "26000": "its session is shared with others; expected a pooler that keeps sessions apart:",
+  "42P05": "its session is shared with others; expected a pooler that keeps sessions apart:",
   "28P01": "the server refuses this user with this password",
   "28000": "the server does not let this user in from here:",
   "3D000": "the server has no database of this name; create it first (createdb)",
@@ -104,7 +106,12 @@ export function asStoreError(error: unknown, place: string): unknown {
 export function openingReason(error: unknown): string {
   const code = codeOf(error);
   // A pooler that stands between says with such codes what it wants to say.
-  if (/^08/.test(code) && hasSpoken(error)) return `the server has said: ${oneLine(error)}`;
+  if (/^08/.test(code) && hasSpoken(error)) {
+    const said = `the server has said: ${oneLine(error)}`;
+    return /startup parameter: options/.test(said)
+      ? `${said}; where a pooler takes none, ALTER ROLE … SET search_path names the schema`
+      : said;
+  }
   return reasonOf(error) ?? oneLine(error);
 }
 
