@@ -10,7 +10,7 @@ import { messageOf } from "../../lib/error_message.ts";
 import { hasSpoken, NoWay } from "./errors.ts";
 import { passwordOf } from "./password_file.ts";
 import type { Host, Target } from "./target.ts";
-import { type TlsOptions, tlsTries } from "./tls.ts";
+import { certificateProblem, type TlsOptions, tlsTries } from "./tls.ts";
 
 /** The part of the driver that is used. */
 export interface Client {
@@ -120,10 +120,21 @@ async function tryOnce(
     return { client, isTls: tls !== false, cut };
   } catch (error) {
     cut();
-    throw meaningOf(error, { answer, isThere, isTls: tls !== false, patienceMs });
+    const doubt = tls !== false && isDoubtful(error) ? await certificateProblem(host, tls) : null;
+    throw meaningOf(doubt === null ? error : new Error(doubt), {
+      answer,
+      isThere,
+      tls,
+      patienceMs,
+    });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Whether Node's TLS has found something wrong, but not said what. */
+function isDoubtful(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
 }
 
 /** Patience is over. */
@@ -155,21 +166,22 @@ async function orNoWay<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The letters with which the answers of a server begin: before TLS, and after it or without. */
-const BEFORE_TLS = "SNE";
-const LETTERS = "RENv";
+/** How answers of a server begin: to the wish for TLS, and to one who wants to come in. */
+const TO_TLS = /^(?:[SN]$|E)/;
+const TO_STARTUP = /^[RENv]/;
 
 function meaningOf(
   error: unknown,
-  { answer, isThere, isTls, patienceMs }: {
+  { answer, isThere, tls, patienceMs }: {
     answer: string | null;
     isThere: boolean;
-    isTls: boolean;
+    tls: TlsOptions;
     patienceMs: number;
   },
 ): unknown {
+  const isTls = tls !== false;
   if (error instanceof NoWay || hasSpoken(error)) return error;
-  if (answer !== null && !(isTls ? BEFORE_TLS : LETTERS).includes(answer[0]!)) {
+  if (answer !== null && !(isTls ? TO_TLS : TO_STARTUP).test(answer)) {
     return new NoWay(`what answers there is no PostgreSQL: it says ${quoted(answer)}`);
   }
   if (error instanceof Late) {
@@ -183,7 +195,7 @@ function meaningOf(
   if (isTls && answer === "N") {
     return new NoWay("the server does not speak TLS, which sslmode asks for", { isOfTls: true });
   }
-  if (isTls && answer?.[0] === "S") return new NoWay(tlsReason(error), { isOfTls: true });
+  if (isTls && answer === "S") return new NoWay(tlsReason(error, tls), { isOfTls: true });
   if (isThere && answer === null) {
     return new NoWay("what listens there has closed the connection without an answer", {
       isOfTls: isTls,
@@ -193,14 +205,19 @@ function meaningOf(
 }
 
 /** What went wrong between two sides that both speak TLS. */
-function tlsReason(error: unknown): string {
+function tlsReason(error: unknown, tls: TlsOptions): string {
   const message = messageOf(error);
   const code = String((error as { code?: unknown } | null)?.code ?? "");
   const text = `${code} ${message}`;
   const [reason, hint] = /expired/i.test(text)
     ? ["the server's certificate has expired", ""]
     : /not valid for name|ALTNAME|does not match/i.test(text)
-    ? ["the server's certificate is for another name", "name the host as the certificate does"]
+    ? [
+      "the server's certificate is for another name",
+      tls !== false && tls.checkServerIdentity !== undefined
+        ? `Deno ${Deno.version.deno} looks at the name with sslmode=verify-ca, too`
+        : "name the host as the certificate does",
+    ]
     : /UnknownIssuer|self.signed|unable to (get|verify)|UNABLE_TO/i.test(text)
     ? [
       "the server's certificate was made by an authority that is not trusted",

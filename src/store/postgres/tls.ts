@@ -18,6 +18,9 @@ export type TlsOptions = false | {
   readonly checkServerIdentity?: () => undefined;
 };
 
+/** Older ones take them and show none, where TLS begins in the midst of a connection. */
+const SHOWS_CERTIFICATES = isDenoFrom(2, 9);
+
 /** With and without TLS, in the order to try it in. */
 const TRIES: Readonly<Record<TlsMode, readonly boolean[]>> = {
   disable: [false],
@@ -49,7 +52,14 @@ async function optionsOf(tls: Target["tls"], home: string | null): Promise<TlsOp
   const ca = tls.authorities === "system"
     ? null
     : await read("sslrootcert", tls.authorities, usual("root.crt"));
-  const cert = await read("sslcert", tls.certificate, usual("postgresql.crt"));
+  if (tls.certificate !== null && !SHOWS_CERTIFICATES) {
+    throw new RangeError(
+      `sslcert: Deno ${Deno.version.deno} shows PostgreSQL no certificates of clients; expected 2.9`,
+    );
+  }
+  const cert = SHOWS_CERTIFICATES
+    ? await read("sslcert", tls.certificate, usual("postgresql.crt"))
+    : null;
   const key = cert === null ? null : await read("sslkey", tls.key, usual("postgresql.key"));
   if (cert !== null && key === null) {
     throw new RangeError("sslcert without its key: expected sslkey, a file, with it");
@@ -81,4 +91,47 @@ async function read(what: string, named: string | null, usual: string | null) {
     if (named === null && error instanceof Deno.errors.NotFound) return null;
     throw new RangeError(`${what} ${path} cannot be read: ${readProblem(error)}`);
   }
+}
+
+/** What a server is told that is to speak TLS. */
+const REQUEST = new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]);
+
+/** How long a second look may take. */
+const LOOK_MS = 2_000;
+
+/**
+ * What is wrong with the server's certificate, in the words of the runtime's own TLS: Node's, which the
+ * driver uses, says of most that it cannot verify it. Null: nothing, or it cannot be said.
+ */
+export async function certificateProblem(
+  { name, port }: { readonly name: string; readonly port: number },
+  options: TlsOptions,
+): Promise<string | null> {
+  let connection: Deno.TcpConn | Deno.TlsConn | null = null;
+  const end = () => {
+    try {
+      connection?.close();
+    } catch { /* it is closed */ }
+  };
+  const timer = setTimeout(end, LOOK_MS);
+  try {
+    const plain = await Deno.connect({ hostname: name, port });
+    connection = plain;
+    await plain.write(REQUEST);
+    await plain.read(new Uint8Array(1));
+    const caCerts = options === false ? undefined : options.ca;
+    const secure = connection = await Deno.startTls(plain, { hostname: name, caCerts });
+    await secure.handshake();
+    return null;
+  } catch (error) {
+    return error instanceof Deno.errors.InvalidData ? error.message : null;
+  } finally {
+    clearTimeout(timer);
+    end();
+  }
+}
+
+function isDenoFrom(major: number, minor: number): boolean {
+  const [here, part] = Deno.version.deno.split(".").map(Number) as [number, number];
+  return here > major || here === major && part >= minor;
 }
