@@ -77,29 +77,28 @@ if (primary !== null) {
     const server = new Server(temp.url);
     const [writer, asker] = [await server.open(), await server.open()];
     const marks = new CommitMarks("somebody");
-    await writer.script(marks.preparation);
     const isThere = (number: number) => marks.isThere(number, asker, T0);
     const begin = () => writer.script("BEGIN; INSERT INTO meta VALUES (gen_random_uuid(), 1)");
 
     await begin();
-    const refused = marks.next(T0);
-    assert.equal(await isThere(refused.number), false);
-    await assert.rejects(writer.script(`${refused.text}; COMMIT`), { code: "23505" });
+    const refused = marks.next();
+    assert.equal(await isThere(refused), false);
+    await assert.rejects(marks.leave(refused, T0, writer), { code: "23505" });
     await writer.script("ROLLBACK");
-    assert.equal(await isThere(refused.number), false);
+    assert.equal(await isThere(refused), false);
 
     await begin();
-    const made = marks.next(T0);
-    await writer.script(made.text);
-    const asking = isThere(made.number); // waits for it
+    const made = marks.next();
+    await marks.leave(made, T0, writer);
+    const asking = isThere(made); // waits for it
     await writer.script("COMMIT");
     assert.equal(await asking, true);
-    assert.equal(await isThere(made.number), true);
+    assert.equal(await isThere(made), true);
 
     await begin();
-    const undone = marks.next(T0);
-    await writer.script(undone.text);
-    const askingInVain = isThere(undone.number);
+    const undone = marks.next();
+    await marks.leave(undone, T0, writer);
+    const askingInVain = isThere(undone);
     await writer.script("ROLLBACK");
     assert.equal(await askingInVain, false);
     await writer.close();

@@ -2,7 +2,6 @@
 import type { NewJob, Payload } from "../../job/job.ts";
 import { type Addition, isRefused, type RequestKey, whatBecame } from "../store.ts";
 import { Depth } from "./depth.ts";
-import { TryAgain } from "./errors.ts";
 import * as extras from "./extras.ts";
 import type { Place } from "./migrate.ts";
 import { findRequest, keepRequest } from "./requests.ts";
@@ -150,7 +149,7 @@ const INSERT = "INSERT INTO jobs (id, queue, kind, state, priority, run_at, max_
   "$3::text[], $4::int[], $5::bigint[], $6::int[], $7::bigint[], $8::bigint[], $9::text[], " +
   "$10::bytea[], $11::text[], $12::text[], $13::int[]) WITH ORDINALITY AS new (id, queue, kind, " +
   "priority, run_at, max_retries, timeout_ms, now_ms, payload, payload_bytes, options, flow_key, " +
-  "traits, place) ORDER BY place ON CONFLICT (id) DO NOTHING RETURNING id, seq";
+  "traits, place) ORDER BY place RETURNING id, seq";
 
 /** So many bytes of payloads go in one statement. */
 const MOST_BYTES = 16 * 1024 * 1024;
@@ -176,8 +175,6 @@ class JobRows implements DeferredRows {
       for (const [id, seq] of await insert(jobs.slice(start, end), transaction)) seqs.set(id, seq);
       start = end;
     }
-    // An id that another process has inserted meanwhile, or one twice among them: look again.
-    if (seqs.size !== jobs.length) throw new TryAgain("an id was to be inserted twice");
     return seqs;
   }
 

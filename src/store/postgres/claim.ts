@@ -68,7 +68,8 @@ export class Claims {
     if (request.slots.length === 0) return EMPTY;
     const search = new Search(request);
     const packing = new Packing(request);
-    const rulesOf = await allRules(transaction);
+    const asked = allRules(transaction); // together with the first lanes
+    asked.catch(() => {}); // which are told of the same error
     const queues = queueLanes(this.#lastQueue, search.nowMs, transaction);
     const context = { search, packing, transaction };
     let isMoreDue = false;
@@ -85,6 +86,7 @@ export class Claims {
         page.push(value);
       }
       looked += page.length;
+      const rulesOf = await asked;
       const limited = page.map(({ queue }) => queue).filter((queue) => rulesOf.has(queue));
       const rules = limited.length === 0 ? rulesOf : await lockRules(limited, transaction);
       const sources: Source[] = [];
@@ -296,7 +298,7 @@ async function lease(
   if (leased.length === 0) return;
   const seqs = leased.map(({ seq }) => seq);
   const workers = leased.map(({ worker }) => worker);
-  await transaction.run(LEASE, seqs, workers, holder, leaseExpiresAtMs, nowMs);
+  transaction.send(LEASE, seqs, workers, holder, leaseExpiresAtMs, nowMs);
   await transaction.journal.jobs("job.started", seqs, transaction);
 }
 

@@ -17,22 +17,23 @@ export class CommitMarks {
   #last = 0;
   #tidiedTo = 0;
 
-  /** @param writer a name that needs no quoting, and that nobody else has. */
+  /** @param writer a name that nobody else has; its transactions go one after the other. */
   constructor(writer: string) {
     this.#writer = writer;
   }
 
-  /** To be run in a session before marks are left in it. */
-  get preparation(): string {
-    return "PREPARE queuectl_mark (bigint, bigint) AS " +
-      "INSERT INTO commits (writer, number, is_refused, at) " +
-      `SELECT '${this.#writer}', $1, false, $2 WHERE pg_current_xact_id_if_assigned() IS NOT NULL`;
+  /** The number of the next mark. */
+  next(): number {
+    return ++this.#last;
   }
 
-  /** The statement to end a transaction with. One that has written nothing leaves no mark. */
-  next(nowMs: number): { readonly number: number; readonly text: string } {
-    const number = ++this.#last;
-    return { number, text: `EXECUTE queuectl_mark (${number}, ${nowMs})` };
+  /** Leaves a mark. A transaction that has written nothing needs none. */
+  async leave(number: number, nowMs: number, sql: Sql): Promise<void> {
+    await sql.run(
+      "INSERT INTO commits (writer, number, is_refused, at) SELECT $1, $2, false, $3 " +
+        "WHERE pg_current_xact_id_if_assigned() IS NOT NULL",
+      ...[this.#writer, number, nowMs],
+    );
   }
 
   /**

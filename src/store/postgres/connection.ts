@@ -4,11 +4,17 @@
  *
  * Invariants: no message holds the password; whoever waits for an answer is told in bounded time.
  */
-import { Buffer } from "node:buffer";
 import type { RemoteClock } from "../../lib/remote_clock.ts";
 import { isSilence, NoWay, TakesNoWrites } from "./errors.ts";
-import { type Client, openClient, type Opened, type Result } from "./opening.ts";
+import { type Client, openClient, type Opened } from "./opening.ts";
 import { assertKeepsSession } from "./pooling.ts";
+import {
+  encoded,
+  type Prepared,
+  type Result,
+  type Statement,
+  StatementGroup,
+} from "./statement_group.ts";
 import type { Host, Target } from "./target.ts";
 
 /** What can be given to a statement; numbers are safe integers unless a column says otherwise. */
@@ -80,10 +86,25 @@ function nameOf(text: string): string | undefined {
   return name;
 }
 
-/** One connection. */
+interface Waiting {
+  readonly statement: Statement;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * One connection. Statements that are asked for without waiting for each other go to the server
+ * together, and what follows one that fails is not done.
+ */
 export class Session implements Sql {
   readonly #opened: Opened;
   readonly #client: Client;
+  readonly #driver: Driver;
+  readonly #prepared: Prepared = new Map();
+  #waiting: Waiting[] = [];
+  /** Whether more waits than what only goes ahead of something. */
+  #isAnyWanted = false;
+  #isSending = false;
   #isLost = false;
   /** Whether it was given up because an answer did not come. */
   isSilent = false;
@@ -94,8 +115,9 @@ export class Session implements Sql {
   /** Called when the connection ends by itself. */
   onLost: () => void = () => {};
 
-  private constructor(opened: Opened) {
+  private constructor(opened: Opened, driver: Driver) {
     this.#opened = opened;
+    this.#driver = driver;
     this.#client = opened.client;
   }
 
@@ -106,10 +128,10 @@ export class Session implements Sql {
       query_timeout: ANSWER_MS,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      types: { getTypeParser: (oid: number, format: string) => parserOf(pg, oid, format) },
+      types: { getTypeParser: (oid: number) => parserOf(pg, oid) },
     });
     const { client } = opened;
-    const session = new Session(opened);
+    const session = new Session(opened, pg as Driver);
     const lost = () => {
       if (session.#isLost) return;
       session.#isLost = true;
@@ -142,10 +164,21 @@ export class Session implements Sql {
     return this.#isLost;
   }
 
-  /** Statements without parameters, one after the other; the rows of each. */
+  /** Statements without parameters, one after the other; the rows of each. Nothing else may wait. */
   async script(text: string, answerMs?: number): Promise<Row[][]> {
-    const results = await this.#ask({ text, query_timeout: answerMs });
-    return (Array.isArray(results) ? results : [results]).map(({ rows }) => rows);
+    try {
+      const results = await this.#client.query({ text, query_timeout: answerMs });
+      return (Array.isArray(results) ? results : [results]).map(({ rows }) => rows);
+    } catch (error) {
+      throw this.#noted(error);
+    }
+  }
+
+  /** Like {@link all}, but it waits for a statement that is wanted now, and goes before it. */
+  ahead(text: string, ...values: SqlValue[]): Promise<Row[]> {
+    const rows = this.#put(text, values).then((result) => result.rows);
+    rows.catch(() => {}); // whoever sends the next one is told of the same error
+    return rows;
   }
 
   async all(text: string, ...values: SqlValue[]): Promise<Row[]> {
@@ -158,6 +191,13 @@ export class Session implements Sql {
 
   async run(text: string, ...values: SqlValue[]): Promise<number> {
     return (await this.#run(text, values)).rowCount ?? 0;
+  }
+
+  /** Sends what waits, together with what is asked for in this turn. */
+  flush(): void {
+    if (this.#isAnyWanted || this.#waiting.length === 0) return;
+    this.#isAnyWanted = true;
+    if (!this.#isSending) queueMicrotask(() => void this.#send());
   }
 
   /** Ends it politely. */
@@ -179,29 +219,42 @@ export class Session implements Sql {
     this.#opened.cut();
   }
 
-  async #run(text: string, values: readonly SqlValue[]): Promise<Result> {
-    return await this.#ask({ name: nameOf(text), text, values: values.map(bound) }) as Result;
+  #run(text: string, values: readonly SqlValue[]): Promise<Result> {
+    const result = this.#put(text, values);
+    this.flush();
+    return result;
   }
 
-  async #ask(query: unknown): Promise<Result | Result[]> {
-    try {
-      return await this.#client.query(query);
-    } catch (error) {
-      if (isSilence(error)) this.isSilent = true;
-      throw error;
+  #put(text: string, values: readonly SqlValue[]): Promise<Result> {
+    const statement = { text, values: values.map(encoded), name: nameOf(text) };
+    return new Promise((resolve, reject) => this.#waiting.push({ statement, resolve, reject }));
+  }
+
+  async #send(): Promise<void> {
+    this.#isSending = true;
+    while (this.#isAnyWanted) {
+      this.#isAnyWanted = false;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      const statements = waiting.map(({ statement }) => statement);
+      const parserOfType = (type: number) => parserOf(this.#driver, type);
+      const group = new StatementGroup(statements, this.#prepared, parserOfType);
+      try {
+        this.#client.query(group);
+        const results = await group.done;
+        for (const [index, { resolve }] of waiting.entries()) resolve(results[index]!);
+      } catch (error) {
+        const noted = this.#noted(error);
+        for (const { reject } of waiting) reject(noted);
+      }
     }
+    this.#isSending = false;
   }
-}
 
-/** The driver takes Node's buffers for bytes; the server's texts hold no NUL characters. */
-function bound(value: SqlValue): unknown {
-  if (typeof value === "string") return value.replaceAll("\0", "\uFFFD");
-  if (value instanceof Uint8Array) return asBuffer(value);
-  return Array.isArray(value) ? value.map(bound) : value;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  #noted(error: unknown): unknown {
+    if (isSilence(error)) this.isSilent = true;
+    return error;
+  }
 }
 
 /** @throws {NoWay} when it is no server for a queue. */
@@ -219,13 +272,15 @@ function assertServes(greeting: Row): void {
 
 const [INT8, NUMERIC, BYTEA] = [20, 1700, 17];
 
+type Parser = (text: string) => Row[string];
+
 interface Driver {
-  readonly types: { getTypeParser(oid: number, format: string): (value: string) => unknown };
+  readonly types: { getTypeParser(oid: number, format: string): Parser };
 }
 
 /** All whole numbers here are safe integers: times in milliseconds, counters. */
-function parserOf(pg: Driver, oid: number, format: string): (value: string) => unknown {
+function parserOf(pg: Driver, oid: number): Parser {
   if (oid === INT8 || oid === NUMERIC) return Number;
-  const parse = pg.types.getTypeParser(oid, format);
-  return oid === BYTEA ? (value) => new Uint8Array(parse(value) as Uint8Array) : parse;
+  const parse = pg.types.getTypeParser(oid, "text");
+  return oid === BYTEA ? (text) => new Uint8Array(parse(text) as Uint8Array) : parse;
 }

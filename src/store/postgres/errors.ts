@@ -38,7 +38,14 @@ export function isSilence(error: unknown): boolean {
 /** Whether others were in the way, so that the same transaction may well succeed now. */
 export function isConflict(error: unknown): boolean {
   // serialization_failure, deadlock_detected, lock_not_available
-  return error instanceof TryAgain || ["40001", "40P01", "55P03"].includes(codeOf(error));
+  return error instanceof TryAgain || ["40001", "40P01", "55P03"].includes(codeOf(error)) ||
+    isIdTaken(error);
+}
+
+/** Another process has just inserted a job with the same id: who looks again finds it. */
+function isIdTaken(error: unknown): boolean {
+  return codeOf(error) === "23505" &&
+    (error as { constraint?: unknown }).constraint === "jobs_id_key";
 }
 
 /** Whether the connection is gone, will be in a moment, or is of no use: it takes no writes any more. */

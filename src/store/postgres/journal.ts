@@ -18,26 +18,40 @@ import type { JobHappening, JournalEvent, JournalPage } from "../store.ts";
 import type { Sql } from "./connection.ts";
 import { LOCKS, type Place } from "./migrate.ts";
 
+/** What a transaction knows once it has begun: its time, and until when somebody follows. */
+export interface Begun {
+  readonly nowMs: number;
+  readonly untilMs: number;
+}
+
 /** Of one transaction. */
 export class Journal {
-  readonly #nowMs: number;
-  #untilMs: number;
+  /** Null: the transaction is about to begin, together with the first statement that it asks for. */
+  #begun: Begun | null = null;
+  readonly #begin: () => Promise<Begun>;
   #events: JournalEvent[] = [];
   hasTold = false;
 
-  constructor({ nowMs, untilMs }: { nowMs: number; untilMs: number }) {
-    this.#nowMs = nowMs;
-    this.#untilMs = untilMs;
+  /** @param begin sends what begins the transaction, should it still wait. */
+  constructor(begin: () => Promise<Begun>) {
+    this.#begin = begin;
   }
 
-  /** Whether anybody wants to know. */
-  get isFollowed(): boolean {
-    return this.#untilMs > this.#nowMs;
+  /** @throws {unknown} when the transaction could not begin. */
+  async known(): Promise<Begun> {
+    return this.#begun ??= await this.#begin();
+  }
+
+  /** Whether anybody may want to know. */
+  get #mayBeFollowed(): boolean {
+    return this.#begun === null || this.#begun.untilMs > this.#begun.nowMs;
   }
 
   /** Something has happened to jobs, whose rows say already how they are now. */
   async jobs(type: JobHappening, seqs: readonly number[], sql: Sql): Promise<void> {
-    if (!this.isFollowed || seqs.length === 0) return;
+    if (seqs.length === 0) return;
+    await this.known();
+    if (!this.#mayBeFollowed) return;
     const rows = await sql.all(
       `SELECT ${TOLD_COLUMNS} ` +
         "FROM unnest($1::bigint[]) WITH ORDINALITY AS told (told_seq, place) " +
@@ -49,24 +63,27 @@ export class Journal {
 
   /** A job is added, whose row may not be there yet. */
   added(job: NewJob): void {
-    if (this.isFollowed) this.#events.push(additionOf(job));
+    if (this.#mayBeFollowed) this.#events.push(additionOf(job));
   }
 
   /** Something else has changed. */
   changed(type: "queue.changed" | "schedule.changed", name: string): void {
-    if (this.isFollowed) this.#events.push({ type, name });
+    if (this.#mayBeFollowed) this.#events.push({ type, name });
   }
 
   /** Writes what was gathered. */
   async write(sql: Sql): Promise<void> {
     if (this.#events.length === 0) return;
-    await this.#append(this.#events, sql);
+    const { nowMs } = await this.known();
+    if (!this.#mayBeFollowed) return;
+    await this.#append(this.#events, nowMs, sql);
     this.hasTold = true;
   }
 
   /** Somebody follows until then. Returns the id after which nothing will be missing. */
   async follow(untilMs: number, place: Place, sql: Sql): Promise<number> {
-    if (this.#untilMs <= this.#nowMs) {
+    const { nowMs, untilMs: untilNowMs } = await this.known();
+    if (untilNowMs <= nowMs) {
       // Transactions that have begun do not know it yet: what they do is over before this goes on.
       await sql.get(
         "SELECT pg_advisory_xact_lock($1::int, $2::int)",
@@ -75,19 +92,19 @@ export class Journal {
       );
     }
     const row = await sql.get("SELECT value FROM meta WHERE key = 'events_until' FOR UPDATE");
-    const hasLapsed = (row!["value"] as number) <= this.#nowMs;
+    const hasLapsed = (row!["value"] as number) <= nowMs;
     await sql.run(
       "UPDATE meta SET value = $1 WHERE key = 'events_until' AND value <> $1",
       untilMs,
     );
-    this.#untilMs = Math.max(this.#untilMs, untilMs);
+    this.#begun = { nowMs, untilMs: Math.max(untilNowMs, untilMs) };
     // What happened while nobody followed is not here: those who come back must know.
-    if (hasLapsed) await this.#append([{ type: "gap" }], sql);
+    if (hasLapsed) await this.#append([{ type: "gap" }], nowMs, sql);
     const last = await sql.get("SELECT value FROM meta WHERE key = 'events_last'");
     return last!["value"] as number;
   }
 
-  async #append(events: readonly JournalEvent[], sql: Sql): Promise<void> {
+  async #append(events: readonly JournalEvent[], nowMs: number, sql: Sql): Promise<void> {
     const row = await sql.get(
       "UPDATE meta SET value = value + 1 WHERE key = 'events_last' RETURNING value",
     );
@@ -95,7 +112,7 @@ export class Journal {
     await sql.run(
       "INSERT INTO events (id, at, body) VALUES ($1, $2, $3)",
       id,
-      this.#nowMs,
+      nowMs,
       JSON.stringify(events),
     );
     if (id % SWEEP_EVERY !== 0) return;
@@ -103,7 +120,7 @@ export class Journal {
       "DELETE FROM events WHERE id <= $1 OR id < " +
         "(SELECT id FROM events WHERE at >= $2 ORDER BY id LIMIT 1)",
       id - KEPT_ROWS,
-      this.#nowMs - KEPT_MS,
+      nowMs - KEPT_MS,
     );
   }
 }

@@ -9,24 +9,20 @@ import { Socket } from "node:net";
 import { messageOf } from "../../lib/error_message.ts";
 import { hasSpoken, NoWay } from "./errors.ts";
 import { passwordOf } from "./password_file.ts";
+import type { Result, StatementGroup } from "./statement_group.ts";
 import type { Host, Target } from "./target.ts";
 import { certificateProblem, type TlsOptions, tlsTries } from "./tls.ts";
 
 /** The part of the driver that is used. */
 export interface Client {
   connect(): Promise<unknown>;
-  query(query: unknown): Promise<Result | Result[]>;
+  query(group: StatementGroup): unknown;
+  query(script: string | { text: string; query_timeout?: number }): Promise<Result | Result[]>;
   end(): Promise<void>;
   on(event: string, listener: (argument: never) => void): unknown;
   /** Of the server's process, or what a pooler says instead. */
   readonly processID: number | null;
   readonly connection?: { readonly stream?: { destroy(): void } };
-}
-
-export interface Result {
-  // deno-lint-ignore no-explicit-any -- the columns are known where the statement stands
-  readonly rows: any[];
-  readonly rowCount: number | null;
 }
 
 /** A client that the server has let in. */

@@ -7,6 +7,7 @@
  */
 import { NoWay } from "./errors.ts";
 import type { Client, Opened } from "./opening.ts";
+import type { Result } from "./statement_group.ts";
 import type { Target } from "./target.ts";
 
 /** Whoever is not alone there may be given another session by chance. */
@@ -64,8 +65,6 @@ async function holdSession(client: Client): Promise<number> {
 }
 
 async function pidOf(client: Client): Promise<number> {
-  const { rows } = await client.query("SELECT pg_backend_pid() AS pid") as {
-    rows: { pid: number }[];
-  };
-  return rows[0]!.pid;
+  const { rows } = await client.query("SELECT pg_backend_pid() AS pid") as Result;
+  return rows[0]!["pid"] as number;
 }

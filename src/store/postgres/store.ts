@@ -94,6 +94,8 @@ function assemble(
     write(resumeEnds).catch(() => {});
   };
   let reaps = 0;
+  /** Whether the last claim has left due jobs behind. */
+  let isBacklog = false;
   const ownListeners = new Set<() => void>();
   writer.onTold = () => ownListeners.forEach((listener) => listener());
   let isClosed = false;
@@ -115,8 +117,16 @@ function assemble(
           ? adding.add(jobs, { nowMs, mostWaiting }, transaction)
           : adding.addOnce(jobs, { nowMs, mostWaiting, request }, transaction)
       ),
-    claim: (request) =>
-      write((transaction) => claims.claim(request(), transaction), { isLast: true, ...quiet }),
+    claim: async (request) => {
+      let isBeside = false;
+      const claim = await write((transaction) => {
+        isBeside = writer.isAnyBeside;
+        return claims.claim(request(), transaction);
+      }, { ...quiet, isLast: true, mayGoBeside: isBacklog });
+      isBacklog = claim.isMoreDue;
+      // At the end of a backlog the next one looks in order, and sees what this one may have missed.
+      return isBeside ? { ...claim, isMoreDue: true } : claim;
+    },
     begin: (leases, holder, nowMs) =>
       write((transaction) => attempts.begin(leases, { holder, nowMs }, transaction), {
         isLazy: true,

@@ -16,6 +16,8 @@ const STEPS = 1_000;
 
 /** What the operations of a transaction work with. */
 export interface Transaction extends Sql {
+  /** A statement whose result nobody looks at: it goes with the next one, or with the commit. */
+  send(text: string, ...values: SqlValue[]): void;
   /** Jobs of the queue that came into the state, or (negative) left it. */
   count(queue: string, state: CountedState, delta: number): void;
   /** Adds to what has happened in these ten seconds. */
@@ -82,6 +84,10 @@ export class OpenTransaction implements Transaction {
 
   run(text: string, ...values: SqlValue[]): Promise<number> {
     return this.#session.run(text, ...values);
+  }
+
+  send(text: string, ...values: SqlValue[]): void {
+    void this.#session.ahead(text, ...values);
   }
 
   /** Whether jobs have changed. */
@@ -154,32 +160,42 @@ export class OpenTransaction implements Transaction {
     this.#deferred.clear();
   }
 
-  /** Writes what was gathered. */
-  async write(): Promise<void> {
+  /** Writes what was gathered, and commits. */
+  async end(commit: () => Promise<unknown>): Promise<void> {
+    this.#writeCounts();
+    this.#writeTallies();
     await this.writeDeferred();
-    const counts = rowsOf(this.#deltas);
-    if (counts.length > 0) {
-      await this.run(
-        "INSERT INTO counts (queue, state, jobs) " +
-          "SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])",
-        counts.map(([queue]) => queue),
-        counts.map(([, state]) => state),
-        counts.map(([, , jobs]) => jobs),
-      );
-    }
-    const tallies = rowsOf(this.#tallies);
-    if (tallies.length > 0) {
-      await this.run(
-        "INSERT INTO throughput (bucket, what, jobs) " +
-          "SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])",
-        tallies.map(([bucket]) => bucket),
-        tallies.map(([, what]) => what),
-        tallies.map(([, , jobs]) => jobs),
-      );
-    }
-    this.added = counts.length + tallies.length;
+    // Nothing is committed before it is known that the transaction may be.
+    await this.journal.known();
     // Last, because those who follow wait for each other from here to the commit.
     await this.journal.write(this);
+    await commit();
+  }
+
+  #writeCounts(): void {
+    const counts = rowsOf(this.#deltas);
+    this.added += counts.length;
+    if (counts.length === 0) return;
+    this.send(
+      "INSERT INTO counts (queue, state, jobs) " +
+        "SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])",
+      counts.map(([queue]) => queue),
+      counts.map(([, state]) => state),
+      counts.map(([, , jobs]) => jobs),
+    );
+  }
+
+  #writeTallies(): void {
+    const tallies = rowsOf(this.#tallies);
+    this.added += tallies.length;
+    if (tallies.length === 0) return;
+    this.send(
+      "INSERT INTO throughput (bucket, what, jobs) " +
+        "SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])",
+      tallies.map(([bucket]) => bucket),
+      tallies.map(([, what]) => what),
+      tallies.map(([, , jobs]) => jobs),
+    );
   }
 
   /** The transaction is rolled back. */
