@@ -160,10 +160,11 @@ async function start(
   programs: string,
   { settings = [], access = [], copyOf = "" }: StartOptions,
 ): Promise<PostgresServer> {
-  const directory = await Deno.makeTempDir({ prefix: "queuectl-postgres-" });
-  const port = freePort();
-  // The server refuses to run as root.
+  // The server refuses to run as root, and root's own place for such files may be closed to others.
   const isRoot = Deno.uid() === 0;
+  const options = { prefix: "queuectl-postgres-", dir: isRoot ? "/tmp" : undefined };
+  const directory = await Deno.makeTempDir(options);
+  const port = freePort();
   const user = isRoot ? await unprivilegedUser() : "";
   if (isRoot) await run("chown", user, directory);
   const lines = [settings, access].map((some) => some.join("\n"));

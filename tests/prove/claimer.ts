@@ -5,6 +5,7 @@
  * Arguments: the database, its name as a holder, a seed, the file to write into. Ends when no job
  * waits or runs any more.
  */
+import { isPostgresUrl } from "../../src/lib/database_url.ts";
 import { pause } from "../../src/lib/pause.ts";
 import { type AttemptEnd, decideOutcome } from "../../src/job/outcome.ts";
 import type { LeasedJob } from "../../src/job/job.ts";
@@ -16,7 +17,10 @@ export interface LeaseRecord {
   readonly id: string;
   readonly token: number;
   readonly holder: string;
-  /** Read within the transaction that claimed. */
+  /**
+   * Read within the transaction that claimed; after it where transactions run side by side, because
+   * there it sees what others commit meanwhile.
+   */
   readonly claimedAtMs: number;
   readonly expiresAtMs: number;
   /** Read before the transaction that ended it; null: it was left to lapse. */
@@ -55,8 +59,9 @@ async function main([db, holder, seed, path]: string[]): Promise<void> {
       };
     });
     const jobs = claimed.slots.flatMap((slot) => slot.jobs);
+    const claimedAtMs = isPostgresUrl(db!) ? Date.now() : nowMs;
     const expiresAtMs = nowMs + LEASE_MS;
-    if (jobs.length > 0) write(await endAll(jobs, { claimedAtMs: nowMs, expiresAtMs }));
+    if (jobs.length > 0) write(await endAll(jobs, { claimedAtMs, expiresAtMs }));
     await store.reap({
       ...{ nowMs: Date.now(), leaseMs: LEASE_MS, backoff: BACKOFF, deadHolders: [], limit: 100 },
     });

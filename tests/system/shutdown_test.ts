@@ -91,11 +91,11 @@ Deno.test("a second signal stops at once, still without costing an attempt", asy
   await worker.sees("service.draining");
   const sentAtMs = performance.now();
   const { code } = await worker.stop("SIGTERM");
-  assert.ok(performance.now() - sentAtMs < 2_000);
+  assert.ok(performance.now() - sentAtMs < 5_000);
   assert.equal(code, 1, "work was cut off");
   await eventually(() => sandbox.processesOf("one").length === 0, {
     what: "the command's processes were gone",
-    timeoutMs: 2_000,
+    timeoutMs: 5_000,
   });
   const job = await sandbox.show("one");
   assert.deepEqual(

@@ -27,7 +27,7 @@ async function assertGone(sandbox: Sandbox): Promise<void> {
   let left: number[] = [];
   await eventually(() => (left = sandbox.processesOf("tree")).length === 0, {
     what: "every process of the job was gone",
-    timeoutMs: 500,
+    timeoutMs: 2_000,
   }).catch((error) => assert.fail(`${error.message}: ${left.map(describeProcess).join(", ")}`));
 }
 

@@ -13,31 +13,48 @@ interface Entry {
 
 /** Changes that nobody signed are not anybody's: nothing is written. */
 export async function record(
-  { action, target, outcome = "done", detail }: Entry,
+  entry: Entry,
   signed: Signature | undefined,
   sql: Sql,
 ): Promise<void> {
-  if (signed === undefined) return;
+  if (signed !== undefined) await recordAll([{ ...entry, signed }], sql);
+}
+
+async function recordAll(
+  entries: readonly (Entry & { readonly signed: Signature })[],
+  sql: Sql,
+): Promise<void> {
+  if (entries.length === 0) return;
   await sql.run(
     "INSERT INTO audit (at, actor, action, target, outcome, detail) " +
-      "VALUES ($1, $2, $3, $4, $5, $6)",
-    ...[signed.atMs, signed.by, action, target, outcome, detail ?? null],
+      "SELECT at, actor, action, target, outcome, detail FROM unnest($1::bigint[], $2::text[], " +
+      "$3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY " +
+      "AS entry (at, actor, action, target, outcome, detail, place) ORDER BY place",
+    entries.map(({ signed }) => signed.atMs),
+    entries.map(({ signed }) => signed.by),
+    entries.map(({ action }) => action),
+    entries.map(({ target }) => target),
+    entries.map(({ outcome = "done" }) => outcome),
+    entries.map(({ detail = null }) => detail),
   );
   await sql.run("DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - $1", AUDIT_KEPT);
 }
 
-/** Records what became of a change to a job; one to a job that does not exist changed none. */
-export async function recordChange(
+/** Records what became of changes to jobs; one to a job that does not exist changed none. */
+export async function recordChanges(
   action: AuditAction,
-  target: string,
-  { change, signed }: { change: Change; signed: Signature | undefined },
+  wishes: readonly { readonly id: string; readonly signed: Signature | undefined }[],
+  changes: readonly Change[],
   sql: Sql,
-): Promise<Change> {
-  if (change.result === "missing") return change;
-  const outcome = change.result === "changed" ? "done" : change.result;
-  const detail = outcome === "refused" ? `the job is ${change.job.state}` : undefined;
-  await record({ action, target, outcome, detail }, signed, sql);
-  return change;
+): Promise<void> {
+  const entries = wishes.flatMap(({ id: target, signed }, index) => {
+    const change = changes[index]!;
+    if (signed === undefined || change.result === "missing") return [];
+    const outcome: AuditOutcome = change.result === "changed" ? "done" : change.result;
+    const detail = outcome === "refused" ? `the job is ${change.job.state}` : undefined;
+    return [{ action, target, outcome, detail, signed }];
+  });
+  await recordAll(entries, sql);
 }
 
 /** Records a change to many jobs, if there were any. */

@@ -1,4 +1,7 @@
-/** Changes that people ask for: cancel, requeue, delete, and the dead-letter queue in bulk. */
+/**
+ * Changes that people ask for: cancel, requeue, delete, and the dead-letter queue in bulk. Those of many
+ * jobs are made by few statements, or everybody else's would wait behind thousands.
+ */
 import { HELD_MS, type Job, type JobOptions } from "../../job/job.ts";
 import { isAllowed, isFinished, isLeased } from "../../job/state.ts";
 import { FINISHED, fromStates, targetState } from "../guard.ts";
@@ -8,79 +11,135 @@ import type { CountedState } from "../shared/counted.ts";
 import type { Change, JobEdit } from "../store.ts";
 import type { Sql } from "./connection.ts";
 import { onEnd } from "./ends.ts";
-import { removeJobs } from "./removal.ts";
+import { removeJobs as removeRows } from "./removal.ts";
 import { JOB_COLUMNS, jobFromRow, optionsFromText, renewedAge } from "./rows.ts";
 import type { Transaction } from "./transaction.ts";
 
-interface LockedJob {
+/** What somebody wants of a job. */
+export interface Wish {
+  readonly id: string;
+  readonly nowMs: number;
+  /** Of a requeue. */
+  readonly edit?: JobEdit;
+}
+
+/** A wish, and the job as it is, which nobody else changes from here on. */
+interface Wanted extends Wish {
   readonly job: Job;
   readonly traits: number;
 }
 
-/** The job, which nobody else changes from here on. */
-async function lockJob(id: string, transaction: Transaction): Promise<LockedJob | null> {
-  const sql = `SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1`;
-  let row = await transaction.get(`${sql} FOR UPDATE`, id);
-  if (row !== undefined && (row["traits"] as number) & TRAITS.AWAITED) {
+/** Makes the changes that the jobs' states allow; tells what became of each wish. */
+type Apply = (wanted: readonly Wanted[], transaction: Transaction) => Promise<Change[]>;
+
+export const cancelJobs = changing(cancel);
+export const requeueJobs = changing(requeue);
+export const removeJobs = changing(remove);
+
+/** @returns what became of each of the wishes, which are of different jobs. */
+function changing(apply: Apply) {
+  return async (wishes: readonly Wish[], transaction: Transaction): Promise<Change[]> => {
+    const changes = new Map<string, Change>();
+    const wanted = await lockAll(wishes, transaction);
+    const plain = wanted.filter(({ traits }) => traits === 0);
+    const made = plain.length > 0 ? await apply(plain, transaction) : [];
+    for (const [index, { id }] of plain.entries()) changes.set(id, made[index]!);
+    for (const one of wanted) {
+      if (one.traits === 0) continue;
+      // Alone, and as it is now: what was done to others may have changed it.
+      const [change] = await apply(await lockAll([one], transaction), transaction);
+      changes.set(one.id, change!);
+    }
+    return wishes.map(({ id }) => changes.get(id) ?? { result: "missing" });
+  };
+}
+
+async function lockAll(wishes: readonly Wish[], transaction: Transaction): Promise<Wanted[]> {
+  const ids = wishes.map(({ id }) => id);
+  // In one order for everybody, or two changes could wait for each other.
+  const sql = `SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ANY($1::text[]) ORDER BY seq`;
+  let rows = await transaction.all(`${sql} FOR UPDATE`, ids);
+  if (rows.some((row) => (row["traits"] as number) & TRAITS.AWAITED)) {
     await transaction.exclusively();
-    row = await transaction.get(sql, id);
+    rows = await transaction.all(sql, ids);
   }
-  return row === undefined ? null : { job: jobFromRow(row), traits: row["traits"] as number };
+  const found = new Map(rows.map((row) => [row["id"] as string, row]));
+  return wishes.flatMap((wish) => {
+    const row = found.get(wish.id);
+    return row === undefined
+      ? []
+      : [{ ...wish, job: jobFromRow(row), traits: row["traits"] as number }];
+  });
 }
 
-async function findJob(id: string, transaction: Transaction): Promise<Job> {
-  return jobFromRow((await transaction.get(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1`, id))!);
+/** The jobs as they are now. */
+async function lookAgain(jobs: readonly Job[], sql: Sql): Promise<Map<string, Job>> {
+  if (jobs.length === 0) return new Map();
+  const rows = await sql.all(
+    `SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ANY($1::text[])`,
+    jobs.map(({ id }) => id),
+  );
+  return new Map(rows.map((row) => [row["id"] as string, jobFromRow(row)]));
 }
 
-const CANCEL = `UPDATE jobs SET state = ${targetState("cancel")}, updated_at = $2, ` +
-  `finished_at = $2 WHERE seq = $1 AND ${fromStates("cancel", "state")}`;
+const WISHES = "unnest($1::bigint[], $2::bigint[]) AS wish (seq, now_ms)";
 
-const REQUEST_CANCEL = "UPDATE jobs SET cancel_requested_at = coalesce(cancel_requested_at, $2), " +
-  `updated_at = $2 WHERE seq = $1 AND ${fromStates("abort", "state")}`;
+const CANCEL = `UPDATE jobs SET state = ${targetState("cancel")}, updated_at = wish.now_ms, ` +
+  `finished_at = wish.now_ms FROM ${WISHES} ` +
+  `WHERE jobs.seq = wish.seq AND ${fromStates("cancel", "(jobs.state || '')")}`;
 
-export async function cancelJob(
-  id: string,
-  nowMs: number,
-  transaction: Transaction,
-): Promise<Change> {
-  const found = await lockJob(id, transaction);
-  if (found === null) return { result: "missing" };
-  const { job, traits } = found;
-  if (isAllowed("cancel", job.state)) {
-    await transaction.run(CANCEL, job.seq, nowMs);
+const REQUEST_CANCEL =
+  "UPDATE jobs SET cancel_requested_at = coalesce(cancel_requested_at, wish.now_ms), " +
+  `updated_at = wish.now_ms FROM ${WISHES} ` +
+  `WHERE jobs.seq = wish.seq AND ${fromStates("abort", "(jobs.state || '')")}`;
+
+async function cancel(wanted: readonly Wanted[], transaction: Transaction): Promise<Change[]> {
+  const ending = wanted.filter(({ job }) => isAllowed("cancel", job.state));
+  const running = wanted.filter(({ job }) => isAllowed("abort", job.state));
+  if (ending.length > 0) {
+    await transaction.run(CANCEL, seqsOf(ending), timesOf(ending));
+    await transaction.journal.jobs("job.cancelled", seqsOf(ending), transaction);
+  }
+  for (const { job, nowMs, traits } of ending) {
     transaction.count(job.queue, job.state as CountedState, -1);
     transaction.count(job.queue, "cancelled", 1);
     transaction.tally("cancelled", 1, nowMs);
-    await transaction.journal.jobs("job.cancelled", [job.seq], transaction);
     await onEnd({ seq: job.seq, traits }, "cancelled", nowMs, transaction);
-    return { result: "changed", job: await findJob(id, transaction) };
   }
-  if (!isAllowed("abort", job.state)) return { result: "refused", job };
-  await transaction.run(REQUEST_CANCEL, job.seq, nowMs);
-  return { result: "requested", job: await findJob(id, transaction) };
+  if (running.length > 0) {
+    await transaction.run(REQUEST_CANCEL, seqsOf(running), timesOf(running));
+  }
+  const changed = await lookAgain([...ending, ...running].map(({ job }) => job), transaction);
+  return wanted.map((one): Change => {
+    const job = changed.get(one.id);
+    if (job === undefined) return { result: "refused", job: one.job };
+    return { result: isAllowed("cancel", one.job.state) ? "changed" : "requested", job };
+  });
 }
 
-export async function requeueJob(
-  id: string,
-  { nowMs, edit }: { nowMs: number; edit: JobEdit },
-  transaction: Transaction,
-): Promise<Change> {
-  const found = await lockJob(id, transaction);
-  if (found === null) return { result: "missing" };
-  const { job, traits } = found;
-  if (!isAllowed("requeue", job.state)) return { result: "refused", job };
-  const state = job.state as CountedState;
-  const { dueAtMs = nowMs } = edit;
-  if (!await requeueRow({ ...job, state, traits }, { nowMs, dueAtMs }, transaction)) {
-    return { result: "refused", job, isKeyTaken: true };
+async function requeue(wanted: readonly Wanted[], transaction: Transaction): Promise<Change[]> {
+  const allowed = wanted.filter(({ job }) => isAllowed("requeue", job.state));
+  const rows = allowed.map(({ job, traits, nowMs, edit }) => ({
+    ...{ ...job, state: job.state as CountedState, traits, nowMs },
+    dueAtMs: edit?.dueAtMs ?? nowMs,
+  }));
+  const requeued = await requeueRows(rows, transaction);
+  for (const { job, edit } of allowed) {
+    if (edit !== undefined && requeued.has(job.seq)) await applyEdit(job, edit, transaction);
   }
-  await applyEdit(job, edit, transaction);
-  return { result: "changed", job: await findJob(id, transaction) };
+  const changed = await lookAgain(allowed.map(({ job }) => job), transaction);
+  return wanted.map(({ id, job }): Change => {
+    const now = changed.get(id);
+    if (now === undefined) return { result: "refused", job };
+    return requeued.has(job.seq)
+      ? { result: "changed", job: now }
+      : { result: "refused", job, isKeyTaken: true };
+  });
 }
 
 async function applyEdit(
   job: Job,
-  { payload, ...edit }: JobEdit,
+  { payload, dueAtMs: _, ...edit }: JobEdit,
   transaction: Transaction,
 ): Promise<void> {
   const { priority = job.priority, maxRetries = job.maxRetries, timeoutMs = job.timeoutMs } = edit;
@@ -98,45 +157,83 @@ async function applyEdit(
   );
 }
 
-export async function removeJob(
-  id: string,
-  nowMs: number,
-  transaction: Transaction,
-): Promise<Change> {
-  const found = await lockJob(id, transaction);
-  if (found === null) return { result: "missing" };
-  const { job, traits } = found;
-  if (isLeased(job.state)) return { result: "refused", job };
-  const ending = { seq: job.seq, traits };
-  // To others it is as if it were cancelled.
-  if (!isFinished(job.state)) await onEnd(ending, "deleted", nowMs, transaction);
-  const { queue } = job;
-  await removeJobs([{ ...ending, queue, state: job.state as CountedState }], transaction);
-  return { result: "changed", job };
+async function remove(wanted: readonly Wanted[], transaction: Transaction): Promise<Change[]> {
+  const removed = wanted.filter(({ job }) => !isLeased(job.state));
+  for (const { job, traits, nowMs } of removed) {
+    const ending = { seq: job.seq, traits };
+    // To others it is as if it were cancelled.
+    if (!isFinished(job.state)) await onEnd(ending, "deleted", nowMs, transaction);
+  }
+  const rows = removed.map(({ job: { seq, queue, state }, traits }) => ({
+    ...{ seq, queue, traits, state: state as CountedState },
+  }));
+  await removeRows(rows, transaction);
+  return wanted.map(({ job }): Change => ({
+    result: isLeased(job.state) ? "refused" : "changed",
+    job,
+  }));
+}
+
+function seqsOf(wanted: readonly Wanted[]): number[] {
+  return wanted.map(({ job }) => job.seq);
+}
+
+function timesOf(wanted: readonly Wanted[]): number[] {
+  return wanted.map(({ nowMs }) => nowMs);
 }
 
 interface RequeuedJob extends EndingJob {
   readonly queue: string;
   readonly state: CountedState;
   readonly options: JobOptions | null;
+  readonly nowMs: number;
+  readonly dueAtMs: number;
 }
 
-const REQUEUE = `UPDATE jobs SET state = ${targetState("requeue")}, attempts = 0, run_at = $2, ` +
-  `updated_at = $3, options = ${renewedAge("$3")}, last_error = NULL, ` +
+const REQUEUE = `UPDATE jobs SET state = ${targetState("requeue")}, attempts = 0, ` +
+  "run_at = wish.due_at, updated_at = wish.now_ms, " +
+  `options = ${renewedAge("wish.now_ms")}, last_error = NULL, ` +
   "cancel_requested_at = NULL, started_at = NULL, finished_at = NULL " +
-  `WHERE seq = $1 AND ${fromStates("requeue", "state")}`;
+  "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS wish (seq, due_at, now_ms) " +
+  `WHERE jobs.seq = wish.seq AND ${fromStates("requeue", "(jobs.state || '')")}`;
 
 // Jobs that have ended otherwise than they were to, or are gone, will not end again.
 const WAIVE = "UPDATE dependencies SET run_at = 0, is_met = CASE WHEN is_met = 0 AND NOT EXISTS " +
   `(SELECT 1 FROM jobs WHERE jobs.seq = dependencies.on_seq AND NOT ${FINISHED}) ` +
   "THEN 2 ELSE is_met END WHERE seq = $1";
 
-/** False: another live job has its unique key. */
-async function requeueRow(
-  { seq, queue, state, options, traits }: RequeuedJob,
-  { nowMs, dueAtMs }: { nowMs: number; dueAtMs: number },
+/** The numbers of those that were requeued: of the others a live job has the unique key. */
+async function requeueRows(
+  jobs: readonly RequeuedJob[],
   transaction: Transaction,
-): Promise<boolean> {
+): Promise<ReadonlySet<number>> {
+  const requeued = new Map<number, RequeuedJob & { readonly runAtMs: number }>();
+  for (const job of jobs) {
+    const runAtMs = await comeBack(job, transaction);
+    if (runAtMs !== null) requeued.set(job.seq, { ...job, runAtMs });
+  }
+  if (requeued.size === 0) return new Set();
+  const rows = [...requeued.values()];
+  const seqs = [...requeued.keys()];
+  await transaction.run(
+    REQUEUE,
+    seqs,
+    rows.map(({ runAtMs }) => runAtMs),
+    rows.map(({ nowMs }) => nowMs),
+  );
+  for (const { queue, state } of rows) {
+    transaction.count(queue, state, -1);
+    transaction.count(queue, "pending", 1);
+  }
+  await transaction.journal.jobs("job.requeued", seqs, transaction);
+  return new Set(seqs);
+}
+
+/** What a job is to others again; when it may run, or null: another live job has its unique key. */
+async function comeBack(
+  { seq, options, traits, dueAtMs }: RequeuedJob,
+  transaction: Transaction,
+): Promise<number | null> {
   if (options?.uniqueKey !== undefined) {
     await transaction.exclusively();
     const taken = await transaction.run(
@@ -144,25 +241,18 @@ async function requeueRow(
       options.uniqueKey,
       seq,
     );
-    if (taken === 0) return false;
+    if (taken === 0) return null;
   }
-  let runAtMs = dueAtMs;
-  if (traits & TRAITS.WAITS) {
-    // Somebody wants it to run whatever became of the jobs that it waited for; those that have not
-    // ended yet it waits for again.
-    await transaction.exclusively();
-    await transaction.run(WAIVE, seq);
-    const held = await transaction.get(
-      "SELECT 1 AS is_held FROM dependencies WHERE seq = $1 AND is_met = 0 LIMIT 1",
-      seq,
-    );
-    if (held !== undefined) runAtMs = HELD_MS;
-  }
-  await transaction.run(REQUEUE, seq, runAtMs, nowMs);
-  transaction.count(queue, state, -1);
-  transaction.count(queue, "pending", 1);
-  await transaction.journal.jobs("job.requeued", [seq], transaction);
-  return true;
+  if ((traits & TRAITS.WAITS) === 0) return dueAtMs;
+  // Somebody wants it to run whatever became of the jobs that it waited for; those that have not
+  // ended yet it waits for again.
+  await transaction.exclusively();
+  await transaction.run(WAIVE, seq);
+  const held = await transaction.get(
+    "SELECT 1 AS is_held FROM dependencies WHERE seq = $1 AND is_met = 0 LIMIT 1",
+    seq,
+  );
+  return held === undefined ? dueAtMs : HELD_MS;
 }
 
 const DEAD = `FROM jobs WHERE state = 'dead' AND ${FINISHED}`;
@@ -184,19 +274,16 @@ export async function requeueDead(
 ): Promise<number> {
   let requeued = 0;
   while (requeued < limit) {
-    let step = 0;
-    for (const row of await transaction.all(SELECT_REQUEUEABLE, limit - requeued)) {
-      const job = {
-        seq: row["seq"] as number,
-        queue: row["queue"] as string,
-        state: "dead",
-        options: optionsFromText(row["options"] as string | null),
-        traits: row["traits"] as number,
-      } as const;
-      if (await requeueRow(job, { nowMs, dueAtMs: nowMs }, transaction)) step++;
-    }
-    if (step === 0) break;
-    requeued += step;
+    const rows = await transaction.all(SELECT_REQUEUEABLE, limit - requeued);
+    const jobs = rows.map((row) => ({
+      ...{ seq: row["seq"] as number, queue: row["queue"] as string, state: "dead" as const },
+      options: optionsFromText(row["options"] as string | null),
+      traits: row["traits"] as number,
+      ...{ nowMs, dueAtMs: nowMs },
+    }));
+    const { size } = await requeueRows(jobs, transaction);
+    if (size === 0) break;
+    requeued += size;
   }
   return requeued;
 }
@@ -206,7 +293,7 @@ export async function purgeDead(limit: number, transaction: Transaction): Promis
     `SELECT seq, queue, traits ${DEAD} ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED`,
     limit,
   );
-  await removeJobs(
+  await removeRows(
     rows.map((row) => ({
       seq: row["seq"] as number,
       queue: row["queue"] as string,

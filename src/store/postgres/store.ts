@@ -9,17 +9,18 @@ import type { Job } from "../../job/job.ts";
 import type { OpenOptions } from "../open.ts";
 import { describeChange } from "../shared/rules.ts";
 import { refuseMarked } from "../shared/transfer_mark.ts";
-import type { JobStore } from "../store.ts";
+import type { AuditAction, JobStore, Signature } from "../store.ts";
 import { Adding } from "./add.ts";
 import { alertNames, changeAlert } from "./alerts.ts";
-import { readAudit, record, recordBulk, recordChange } from "./audit.ts";
+import { readAudit, record, recordBulk, recordChanges } from "./audit.ts";
 import {
-  cancelJob,
+  cancelJobs,
   countUnrequeueable,
   purgeDead,
-  removeJob,
+  removeJobs,
   requeueDead,
-  requeueJob,
+  requeueJobs,
+  type Wish,
 } from "./change.ts";
 import { Claims } from "./claim.ts";
 import { configAll, configSet, configUnset } from "./config.ts";
@@ -28,6 +29,7 @@ import * as deliveries from "./deliveries.ts";
 import { resumeEnds } from "./ends.ts";
 import * as files from "./files.ts";
 import { fold } from "./fold.ts";
+import { gathered } from "./gathered.ts";
 import { journalPage } from "./journal.ts";
 import { changeRules } from "./limits.ts";
 import { readMark } from "./transfer_mark.ts";
@@ -108,6 +110,17 @@ function assemble(
   const reading = <T>(work: (sql: Sql) => Promise<T>): Promise<T> =>
     isClosed ? closed() : work(reader);
   const quiet = { isQuiet: true };
+  const change = (action: AuditAction, make: typeof cancelJobs) =>
+    gathered((wishes: readonly (Wish & { readonly signed: Signature | undefined })[]) =>
+      write(async (transaction) => {
+        const changes = await make(wishes, transaction);
+        await recordChanges(action, wishes, changes, transaction);
+        return changes;
+      })
+    );
+  const cancels = change("cancel", cancelJobs);
+  const requeues = change("requeue", requeueJobs);
+  const removals = change("delete", removeJobs);
 
   return {
     clock: server.clock.now,
@@ -151,21 +164,9 @@ function assemble(
       }, quiet),
     rebase: (nowMs) => write((transaction) => rebase(nowMs, transaction)),
 
-    cancel: (id, nowMs, signed) =>
-      write(async (transaction) => {
-        const change = await cancelJob(id, nowMs, transaction);
-        return await recordChange("cancel", id, { change, signed }, transaction);
-      }),
-    requeue: (id, nowMs, signed, edit = {}) =>
-      write(async (transaction) => {
-        const change = await requeueJob(id, { nowMs, edit }, transaction);
-        return await recordChange("requeue", id, { change, signed }, transaction);
-      }),
-    remove: (id, nowMs, signed) =>
-      write(async (transaction) => {
-        const change = await removeJob(id, nowMs, transaction);
-        return await recordChange("delete", id, { change, signed }, transaction);
-      }),
+    cancel: (id, nowMs, signed) => cancels({ id, nowMs, signed }),
+    requeue: (id, nowMs, signed, edit) => requeues({ id, nowMs, signed, edit }),
+    remove: (id, nowMs, signed) => removals({ id, nowMs, signed }),
     requeueDead: (nowMs, limit, signed) =>
       write(async (transaction) => {
         const jobs = await requeueDead(nowMs, limit, transaction);

@@ -6,7 +6,9 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Experiment, type Figure, none, type ProveContext } from "../experiment.ts";
+import { testedBackend, testServer } from "../../helpers/backend.ts";
 import { type Catcher, type Removal, REMOVALS } from "../removals.ts";
+import { POSTGRES_REMOVALS } from "../removals_postgres.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const COPIED = ["src", "tests", "deno.json", "deno.lock", "README.md"];
@@ -30,11 +32,12 @@ export const removals: Experiment = {
   limitMs: ({ pick }) => pick(40 * 60_000, 240_000),
 
   async run({ isQuick, seed, progress }: ProveContext): Promise<Figure[]> {
-    const chosen = REMOVALS.filter(({ isCheap }) => !isQuick || isCheap);
+    const all = testedBackend() === "postgres" ? POSTGRES_REMOVALS : REMOVALS;
+    const chosen = all.filter(({ isCheap }) => !isQuick || isCheap);
     const dir = await Deno.makeTempDir({ prefix: "queuectl-removals-" });
     const whole = join(dir, "whole");
     await copyProject(whole);
-    const missing = REMOVALS.flatMap((removal) => findMissing(whole, removal));
+    const missing = all.flatMap((removal) => findMissing(whole, removal));
     const controls = new Map<string, Promise<Verdict>>();
     const uncaught: string[] = [];
     const failing: string[] = [];
@@ -115,7 +118,7 @@ async function runCatcher(root: string, catcher: Catcher, seed: number): Promise
   const args = "experiment" in catcher
     ? [
       ...["run", "--allow-all", "--no-check", ...config, join(root, "tests/prove/main.ts")],
-      ...[catcher.experiment, "--quick", "--seed", String(seed)],
+      ...[catcher.experiment, "--quick", "--seed", String(seed), "--store", testedBackend()],
     ]
     : [
       ...["test", "--allow-all", "--no-check", ...config],
@@ -124,7 +127,10 @@ async function runCatcher(root: string, catcher: Catcher, seed: number): Promise
   const child = new Deno.Command(Deno.execPath(), {
     args,
     cwd: root,
-    env: { NO_COLOR: "1" },
+    env: {
+      NO_COLOR: "1",
+      ...(testedBackend() === "postgres" ? { QUEUECTL_TEST_POSTGRES: testServer().url } : {}),
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
