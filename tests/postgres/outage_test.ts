@@ -6,10 +6,10 @@ import { assertCompleted, Submitter } from "../helpers/load.ts";
 import { execute, startPostgres, tempSchema } from "../helpers/postgres.ts";
 import { type Running, Sandbox } from "../helpers/program.ts";
 
-const LEASE = ["--lease", "3s", "--reap-interval", "200ms", "--backoff-base", "0.1"];
+const LEASE = ["--lease", "5s", "--reap-interval", "200ms", "--backoff-base", "0.1"];
 
 /** How long the server is away: longer than a lease. */
-const AWAY_MS = 6_000;
+const AWAY_MS = 8_000;
 
 const server = await startPostgres({ isOwn: true });
 
