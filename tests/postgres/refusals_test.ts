@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { openStore } from "../../src/store/open.ts";
 import { parseTarget } from "../../src/store/postgres/target.ts";
 import { eventually } from "../helpers/eventually.ts";
+import { newJob, T0 } from "../helpers/jobs.ts";
 import { execute, type PostgresServer, startPostgres } from "../helpers/postgres.ts";
 import { Sandbox } from "../helpers/program.ts";
 import {
@@ -374,8 +375,41 @@ if (server !== null) {
     }
   });
 
+  Deno.test("what the server cannot do now is told, and the same store works when it can again", async () => {
+    const url = at("postgres", "postgres");
+    const store = await open(url);
+    try {
+      for (
+        const [code, expected] of [
+          ["53100", /the disk of the server is full/],
+          ["53200", /the server is out of memory/],
+          ["58030", /the server cannot read or write its disk/],
+          ["57014", /the server has cancelled the statement/],
+          ["57P03", /the server is starting or shutting down: no/],
+          ["42501", /the user may not do this.*: no/],
+        ] as const
+      ) {
+        await execute(
+          url,
+          "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " +
+            `RAISE 'no' USING ERRCODE = '${code}'; END $$; ` +
+            "CREATE TRIGGER refuse BEFORE INSERT ON jobs EXECUTE FUNCTION refuse()",
+        );
+        await assert.rejects(store.add([newJob()], T0), ({ code, message }) => {
+          assert.equal(code, "store-unavailable");
+          assert.match(message, expected);
+          return true;
+        });
+        await execute(url, "DROP TRIGGER refuse ON jobs");
+        assert.deepEqual(await store.add([newJob()], T0), { duplicates: [] });
+      }
+    } finally {
+      await store[Symbol.asyncDispose]();
+    }
+  });
+
   Deno.test("a table that was taken away is said to be missing", async () => {
-    await letsIn(at("postgres", "postgres"));
+    await (await open(at("postgres", "postgres")))[Symbol.asyncDispose]();
     await execute(server.url, "DROP TABLE jobs CASCADE");
     const store = await open(at("postgres", "postgres"));
     const refusal = {

@@ -83,7 +83,9 @@ async function tryOnce(
   const socket = new Socket();
   let isThere = false;
   let answer: string | null = null;
+  let failure: unknown = null;
   socket.once("connect", () => isThere = true);
+  socket.once("error", (error) => failure = error);
   socket.once("data", (bytes: Uint8Array) => answer = new TextDecoder("latin1").decode(bytes));
   const user = target.user ?? userInfo().username;
   const access = { host: host.name, port: host.port, user, database: target.database ?? user };
@@ -115,14 +117,13 @@ async function tryOnce(
     await Promise.race([client.connect(), late]);
     return { client, isTls: tls !== false, cut };
   } catch (error) {
+    // Deno 2.4 says that a socket is closed, and then why.
+    if (!isThere) await new Promise((resolve) => setTimeout(resolve, 0));
     cut();
     const doubt = tls !== false && isDoubtful(error) ? await certificateProblem(host, tls) : null;
-    throw meaningOf(doubt === null ? error : new Error(doubt), {
-      answer,
-      isThere,
-      tls,
-      patienceMs,
-    });
+    const seen = isThere ? error : failure ?? error;
+    const reason = doubt === null ? seen : new Error(doubt);
+    throw meaningOf(reason, { answer, isThere, tls, patienceMs });
   } finally {
     clearTimeout(timer);
   }
