@@ -123,7 +123,8 @@ async function tryOnce(
     const doubt = tls !== false && isDoubtful(error) ? await certificateProblem(host, tls) : null;
     const seen = isThere ? error : failure ?? error;
     const reason = doubt === null ? seen : new Error(doubt);
-    throw meaningOf(reason, { answer, isThere, tls, patienceMs });
+    const { isDirect } = target.tls;
+    throw meaningOf(reason, { answer, isThere, tls, isDirect, patienceMs });
   } finally {
     clearTimeout(timer);
   }
@@ -169,15 +170,19 @@ const TO_STARTUP = /^[RENv]/;
 
 function meaningOf(
   error: unknown,
-  { answer, isThere, tls, patienceMs }: {
+  { answer, isThere, tls, isDirect, patienceMs }: {
     answer: string | null;
     isThere: boolean;
     tls: TlsOptions;
+    isDirect: boolean;
     patienceMs: number;
   },
 ): unknown {
   const isTls = tls !== false;
   if (error instanceof NoWay || hasSpoken(error)) return error;
+  if (isTls && isDirect && isThere && !(error instanceof Late)) {
+    return new NoWay(`${tlsReason(error, tls)}; sslnegotiation=direct needs PostgreSQL 17`);
+  }
   if (answer !== null && !(isTls ? TO_TLS : TO_STARTUP).test(answer)) {
     return new NoWay(`what answers there is no PostgreSQL: it says ${quoted(answer)}`);
   }

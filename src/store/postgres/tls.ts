@@ -5,6 +5,7 @@
  * Invariant: what was asked for is never taken more lightly; where this runtime cannot do it, it is
  * refused.
  */
+import { createPrivateKey } from "node:crypto";
 import { readProblem } from "../../lib/error_message.ts";
 import type { Target, TlsMode } from "./target.ts";
 
@@ -64,6 +65,7 @@ async function optionsOf(tls: Target["tls"], home: string | null): Promise<TlsOp
   if (cert !== null && key === null) {
     throw new RangeError("sslcert without its key: expected sslkey, a file, with it");
   }
+  if (key !== null) assertReadable(key, tls.keyPassword);
   if (tls.mode === "verify-ca" && ca === null) {
     throw new RangeError(
       "sslmode=verify-ca asks for an authority of your own: expected sslrootcert, a file, with it; " +
@@ -79,6 +81,19 @@ async function optionsOf(tls: Target["tls"], home: string | null): Promise<TlsOp
     rejectUnauthorized: isVerified,
     ...isVerified && tls.mode !== "verify-full" && { checkServerIdentity: () => undefined },
   };
+}
+
+/** A key that cannot be read would only be missing, and the server would say so. */
+function assertReadable(key: string, passphrase: string | null): void {
+  if (!key.includes("ENCRYPTED")) return;
+  if (passphrase === null) {
+    throw new RangeError("sslkey is encrypted: expected sslpassword with it");
+  }
+  try {
+    createPrivateKey({ key, passphrase });
+  } catch {
+    throw new RangeError("sslkey cannot be read with this sslpassword");
+  }
 }
 
 /** The text of the file that was named, or of the usual one if that is there. */
