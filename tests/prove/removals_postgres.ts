@@ -7,6 +7,8 @@ import type { Removal } from "./removals.ts";
 const STORE_SUITE = "tests/postgres/conformance_test.ts";
 const RACES = "tests/postgres/races_test.ts";
 const SERVER = "tests/postgres/server_test.ts";
+const FAILOVER = "tests/postgres/failover_test.ts";
+const MACHINES = "tests/postgres/machines_test.ts";
 
 export const POSTGRES_REMOVALS: readonly Removal[] = [
   {
@@ -71,9 +73,39 @@ export const POSTGRES_REMOVALS: readonly Removal[] = [
   {
     protection:
       "a commit whose connection is lost is asked for: what was written is not told of as lost",
-    file: "src/store/postgres/writer.ts",
-    edits: [["if (!await this.#wasCommitted(mark.number)) throw error;", "throw error;"]],
+    file: "src/store/postgres/committer.ts",
+    edits: [["if (!await this.#wasCommitted(mark)) throw error;", "throw error;"]],
     caughtBy: { test: SERVER, named: "killed while writing lose nothing and double nothing" },
+  },
+  {
+    protection: "a commit that was lost is not told of as made",
+    file: "src/store/postgres/commit_mark.ts",
+    edits: [['return row!["is_refused"] === false;', "return row !== undefined;"]],
+    caughtBy: { test: FAILOVER, named: "whether a commit was made is decided once" },
+  },
+  {
+    protection: "of several hosts the one that takes writes is used",
+    file: "src/store/postgres/connection.ts",
+    edits: [['if (greeting["is_read_only"]) throw', "if (greeting === undefined) throw"]],
+    caughtBy: { test: FAILOVER, named: "the one that takes writes is used" },
+  },
+  {
+    protection: "the time in which the store was away does not count for leases",
+    file: "src/maintenance/reaper.ts",
+    edits: [["if (isAway) grace.begin(", "if (!isAway) grace.begin(0 * "]],
+    caughtBy: { test: "tests/postgres/outage_test.ts", named: "longer than a lease" },
+  },
+  {
+    protection: "all processes go by the clock of the server",
+    file: "src/cli/context.ts",
+    edits: [["clock: store.clock,", "clock: invocation.io.clock,"]],
+    caughtBy: { test: MACHINES, named: "clocks of machines that are minutes apart" },
+  },
+  {
+    protection: "a process is looked for among those of its own machine",
+    file: "src/maintenance/reaper.ts",
+    edits: [["worker.host === host && ", ""]],
+    caughtBy: { test: MACHINES, named: "a process is not taken for another one" },
   },
   {
     protection: "the tables are made by one process",
