@@ -8,6 +8,8 @@ const STORE_SUITE = "tests/postgres/conformance_test.ts";
 const RACES = "tests/postgres/races_test.ts";
 const SERVER = "tests/postgres/server_test.ts";
 const FAILOVER = "tests/postgres/failover_test.ts";
+const UPGRADE = "tests/postgres/upgrade_test.ts";
+const REFUSALS = "tests/postgres/refusals_test.ts";
 const MACHINES = "tests/postgres/machines_test.ts";
 
 export const POSTGRES_REMOVALS: readonly Removal[] = [
@@ -338,5 +340,70 @@ export const POSTGRES_REMOVALS: readonly Removal[] = [
     file: "src/store/postgres/journal.ts",
     edits: [['    if (hasLapsed) await this.#append([{ type: "gap" }], sql);\n', ""]],
     caughtBy: { test: "tests/http/events.test.ts", named: "is said to be missing" },
+  },
+  {
+    protection: "a process holds the tables to the generation that it knows",
+    file: "src/store/postgres/generation.ts",
+    edits: [["SELECT pg_advisory_lock_shared(", "SELECT greatest("]],
+    caughtBy: { test: UPGRADE, named: "a new generation is refused while" },
+    isCheap: true,
+  },
+  {
+    protection: "who was cut off looks at the generation before it goes on",
+    file: "src/store/postgres/generation.ts",
+    edits: [["if (found === generation) return;", "if (found !== undefined) return;"]],
+    caughtBy: { test: UPGRADE, named: "that was cut off meanwhile" },
+    isCheap: true,
+  },
+  {
+    protection: "a session that has read tables before they grew is replaced",
+    file: "src/store/postgres/errors.ts",
+    edits: [["if (isOfOldTables(error)) return true;", ""]],
+    caughtBy: { test: UPGRADE, named: "a step that adds is taken" },
+  },
+  {
+    protection: "where the queue is more than half full, processes add one after the other",
+    file: "src/store/postgres/depth.ts",
+    edits: [[
+      'pg_advisory_xact_lock($1::int, $2::int)"',
+      'pg_advisory_xact_lock_shared($1::int, $2::int)"',
+    ]],
+    caughtBy: { test: "tests/postgres/depth_test.ts", named: "one job at a time" },
+    isCheap: true,
+  },
+  {
+    protection: "beside each other, processes add only little at a time",
+    file: "src/store/postgres/depth.ts",
+    edits: [["!(isLittle && waiting + more <= most / 2)", "waiting + more > most"]],
+    caughtBy: { test: "tests/postgres/depth_test.ts", named: "several at a time" },
+    isCheap: true,
+  },
+  {
+    protection: "a pooler that shares sessions is refused",
+    file: "src/store/postgres/pooling.ts",
+    edits: [["if (!isKept) throw sharesSessions();", ""]],
+    caughtBy: { test: "tests/postgres/pooling_test.ts", named: "each transaction another session" },
+    isCheap: true,
+  },
+  {
+    protection: "a certificate is looked at where that was asked for",
+    file: "src/store/postgres/tls.ts",
+    edits: [["rejectUnauthorized: isVerified,", "rejectUnauthorized: false,"]],
+    caughtBy: { test: REFUSALS, named: "TLS is spoken as sslmode says" },
+    isCheap: true,
+  },
+  {
+    protection: "a password file that others can read is not used",
+    file: "src/store/postgres/password_file.ts",
+    edits: [["(mode & 0o077) !== 0", "mode < 0"]],
+    caughtBy: { test: REFUSALS, named: "in a file that others cannot read" },
+    isCheap: true,
+  },
+  {
+    protection: "what stands in the place of a port, but may be a password, is not shown",
+    file: "src/lib/database_url.ts",
+    edits: [['isPlain ? rest : "…"', "rest"]],
+    caughtBy: { test: REFUSALS, named: "no value of it is quoted" },
+    isCheap: true,
   },
 ];
