@@ -35,13 +35,13 @@ import type { Transaction } from "./transaction.ts";
 /** How far apart the clocks of processes may be. */
 const MOST_SKEW_MS = 10_000;
 
-/** The largest page. */
-const PAGE = 512;
+/** The largest page: two chunks of trivial jobs, and the one that says that there are more. */
+const PAGE = 513;
 
 const EMPTY: Claim = { slots: [], isMoreDue: false, isHeldBack: false, nextDueAtMs: null };
 
 const COLUMNS = "seq, id, queue, kind, state, run_at, attempts, max_retries, timeout_ms, " +
-  "lease_token, options, traits, payload, payload_bytes";
+  "lease_token, options, traits, payload, payload_bytes, ctid::text AS place";
 
 // Range scan of jobs_runnable: one lane, in order.
 const SELECT_DUE = `SELECT ${COLUMNS} FROM jobs WHERE ${RUNNABLE} AND queue = $1 AND rank = $2 ` +
@@ -52,11 +52,11 @@ const SELECT_DUE = `SELECT ${COLUMNS} FROM jobs WHERE ${RUNNABLE} AND queue = $1
 const SELECT_OF_KEY = `SELECT ${COLUMNS} ${OF_KEY} AND run_at <= $5 AND (run_at, seq) > ($6, $7) ` +
   "ORDER BY run_at, seq LIMIT $8 FOR UPDATE SKIP LOCKED";
 
-// The rows are locked already.
+// The rows are locked, so they stay where they were read, and are found there without an index.
 const LEASE = `UPDATE jobs SET state = ${targetState("claim")}, lease_holder = $3, ` +
   "lease_worker = leased.worker, lease_token = lease_token + 1, lease_expires_at = $4, " +
   "started_at = $5, updated_at = $5 " +
-  "FROM unnest($1::bigint[], $2::text[]) AS leased (seq, worker) WHERE jobs.seq = leased.seq";
+  "FROM unnest($1::tid[], $2::text[]) AS leased (place, worker) WHERE jobs.ctid = leased.place";
 
 /** What a process remembers from one claim to the next. */
 export class Claims {
@@ -71,7 +71,7 @@ export class Claims {
     const asked = allRules(transaction); // together with the first lanes
     asked.catch(() => {}); // which are told of the same error
     const queues = queueLanes(this.#lastQueue, search.nowMs, transaction);
-    const context = { search, packing, transaction };
+    const context = { search, packing, places: new Map<number, string>(), transaction };
     let isMoreDue = false;
     let looked = 0;
     let areQueuesLeft = true;
@@ -116,7 +116,7 @@ export class Claims {
    * are left.
    */
   async #takeFrom(all: readonly Source[], context: Context): Promise<boolean> {
-    const { search, packing, transaction } = context;
+    const { search, packing, places, transaction } = context;
     const sources = all.map((source) => ({ source, levels: this.#dueJobs(source, context) }));
     while (sources.length > 0) {
       for (let index = 0; index < sources.length; index++) {
@@ -131,10 +131,11 @@ export class Claims {
           }
           if (!packing.hasRoomFor(packedFromRow(row))) return true;
           packing.put(leasedFromRow(row, payloadOf(row)));
+          places.set(row["seq"] as number, row["place"] as string);
           transaction.count(queue, (row["state"] as JobState) as CountedState, -1);
           transaction.count(queue, "leased", 1);
           this.#lastQueue = queue;
-          search.freeSlots = packing.slotsFree;
+          search.freeSlots = packing.isFull ? 0 : packing.slotsFree;
           source.took();
           const { turn } = source;
           if (turn !== null) this.#keys.hadTurn(queue, turn.priority, turn.key);
@@ -164,12 +165,13 @@ export class Claims {
   /** Jobs without a key, of one priority. */
   #plainJobs(lanes: readonly Lane[], { search, transaction }: Context): Rows {
     const due = lanes.filter((lane) => search.isDue(lane));
-    return merge(due.map(({ queue, rank, kind }) =>
+    return merge(due.map(({ queue, rank, kind, firstAtMs }) =>
       new JobStream(
         (runAt, seq, limit) =>
           transaction.all(SELECT_DUE, queue, rank, kind, search.nowMs, runAt, seq, limit),
         // No more than there is room for, and one: what is read is locked, and others pass it over.
         () => Math.min(PAGE, search.room(kind, this.#isLastChunked) + 1),
+        firstAtMs!,
       )
     ));
   }
@@ -235,6 +237,8 @@ export class Claims {
 interface Context {
   readonly search: Search;
   readonly packing: Packing;
+  /** Where the rows of the jobs stand that are taken. */
+  readonly places: Map<number, string>;
   readonly transaction: Transaction;
 }
 
@@ -290,16 +294,14 @@ function rateTime({ starts }: CountedRules, nowMs: number): number {
 
 async function lease(
   { holder, nowMs, leaseExpiresAtMs }: ClaimRequest,
-  { packing, transaction }: Context,
+  { packing, places, transaction }: Context,
 ): Promise<void> {
-  const leased = packing.slots.flatMap(({ worker, jobs }) =>
-    jobs.map(({ seq }) => ({ seq, worker }))
-  );
-  if (leased.length === 0) return;
-  const seqs = leased.map(({ seq }) => seq);
-  const workers = leased.map(({ worker }) => worker);
-  transaction.send(LEASE, seqs, workers, holder, leaseExpiresAtMs, nowMs);
-  await transaction.journal.jobs("job.started", seqs, transaction);
+  const jobs = packing.slots.flatMap((slot) => slot.jobs);
+  if (jobs.length === 0) return;
+  const workers = packing.slots.flatMap(({ worker, jobs }) => jobs.map(() => worker));
+  const placesOf = jobs.map(({ seq }) => places.get(seq)!);
+  transaction.send(LEASE, placesOf, workers, holder, leaseExpiresAtMs, nowMs);
+  await transaction.journal.jobs("job.started", jobs.map(({ seq }) => seq), transaction);
 }
 
 class Search extends ClaimSearch {

@@ -19,12 +19,14 @@ export class JobStream implements Rows {
   #rows: readonly Row[] = [];
   #index = 0;
   #isLastPage = false;
-  #runAt = -1;
+  #runAt: number;
   #seq = -1;
 
-  constructor(read: ReadPage, pageSize: () => number) {
+  /** @param fromMs before which nothing is due. */
+  constructor(read: ReadPage, pageSize: () => number, fromMs = -1) {
     this.#read = read;
     this.#pageSize = pageSize;
+    this.#runAt = fromMs;
   }
 
   /** The next row, which stays the next one. */

@@ -39,17 +39,18 @@ const LARGEST_PAGE = 2_048;
 /** Ranks are smaller than these and larger than their opposites. */
 const LAST_RANK = 2_147_483_647;
 
-const NEXT = `FROM jobs WHERE ${RUNNABLE} AND (queue, rank, kind) >`;
-const ORDER = "ORDER BY queue, rank, kind LIMIT 1";
+// The first entry of a lane, where the jump ends, is that of its first job.
+const NEXT =
+  `SELECT queue, rank, kind, run_at FROM jobs WHERE ${RUNNABLE} AND (queue, rank, kind) >`;
+const ORDER = "ORDER BY queue, rank, kind, run_at LIMIT 1";
 const IN_LANE = `FROM jobs WHERE ${RUNNABLE} AND queue = lanes.queue AND rank = lanes.rank ` +
   "AND kind = lanes.kind";
 
-const PAGE = "WITH RECURSIVE lanes (queue, rank, kind) AS (" +
-  `(SELECT queue, rank, kind ${NEXT} ($1::text COLLATE "C", $2::integer, $3::text COLLATE "C") ` +
-  `${ORDER}) UNION ALL SELECT following.* FROM lanes CROSS JOIN LATERAL (SELECT queue, rank, kind ` +
+const PAGE = "WITH RECURSIVE lanes (queue, rank, kind, first_at) AS (" +
+  `(${NEXT} ($1::text COLLATE "C", $2::integer, $3::text COLLATE "C") ${ORDER}) ` +
+  "UNION ALL SELECT following.* FROM lanes CROSS JOIN LATERAL (" +
   `${NEXT} (lanes.queue, lanes.rank, lanes.kind) ${ORDER}) AS following) ` +
-  "SELECT lanes.*, first.run_at AS first_at, later.run_at AS next_at FROM lanes " +
-  `CROSS JOIN LATERAL (SELECT run_at ${IN_LANE} ORDER BY run_at LIMIT 1) AS first ` +
+  "SELECT lanes.*, later.run_at AS next_at FROM lanes " +
   `LEFT JOIN LATERAL (SELECT run_at ${IN_LANE} AND run_at > $4 ORDER BY run_at LIMIT 1) AS later ` +
   "ON true LIMIT $5";
 

@@ -32,6 +32,11 @@ export class Packing {
     return this.#room === 0;
   }
 
+  /** Whether no further job goes in, whatever it is. */
+  get isFull(): boolean {
+    return this.isSlotFull && this.slots.length === this.#request.slots.length;
+  }
+
   hasRoomFor(job: PackedJob): boolean {
     return this.slots.length < this.#request.slots.length || this.#share(job) <= this.#room;
   }
