@@ -13,6 +13,8 @@ const LAST_START_MS = 5_000;
 
 export interface IdleOptions {
   readonly directory: string;
+  /** Instead of a file in the directory; only for queuectl. */
+  readonly db?: string;
   readonly samples: number;
 }
 

@@ -25,6 +25,7 @@ Options:
   --json          one JSON document instead of the table
   --help          this text
 
+The scenario postgres needs PostgreSQL's programs, or Debian's apt-get to fetch them.
 QUEUECTL names the executable whose start-up is measured; by default it is the source.`;
 
 interface Options {

@@ -15,13 +15,18 @@ export interface Compared<O extends Figures, B extends Figures> {
 
 export async function alternate<O extends Figures, B extends Figures>(
   context: BenchContext,
-  { ours, bare }: { ours: () => Promise<O>; bare: () => Promise<B> },
+  { ours, bare, names = ["queuectl", "bare"] }: {
+    ours: () => Promise<O>;
+    bare: () => Promise<B>;
+    /** What the two are called while they are measured. */
+    names?: readonly [ours: string, bare: string];
+  },
 ): Promise<Compared<O, B>> {
   const found: { ours: O[]; bare: B[] } = { ours: [], bare: [] };
   for (let round = 1; round <= context.rounds; round++) {
-    context.progress(`round ${round} of ${context.rounds}: queuectl`);
+    context.progress(`round ${round} of ${context.rounds}: ${names[0]}`);
     found.ours.push(await ours());
-    context.progress(`round ${round} of ${context.rounds}: bare`);
+    context.progress(`round ${round} of ${context.rounds}: ${names[1]}`);
     found.bare.push(await bare());
   }
   return { ours: mediansOf(found.ours), bare: mediansOf(found.bare) };

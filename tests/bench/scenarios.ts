@@ -7,6 +7,7 @@ import { history } from "./scenarios/history.ts";
 import { idle } from "./scenarios/idle.ts";
 import { memory } from "./scenarios/memory.ts";
 import { overload } from "./scenarios/overload.ts";
+import { postgres } from "./scenarios/postgres.ts";
 import { startup } from "./scenarios/startup.ts";
 import { statusReads } from "./scenarios/status_reads.ts";
 import { submit } from "./scenarios/submit.ts";
@@ -22,4 +23,5 @@ export const SCENARIOS: readonly Scenario[] = [
   memory,
   startup,
   overload,
+  postgres,
 ];

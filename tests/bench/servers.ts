@@ -6,16 +6,20 @@ export interface RunningServer extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** `queuectl serve` on any free port, as a user would start it, its log going to a pipe. */
+/**
+ * `queuectl serve` on any free port, as a user would start it, its log going to a pipe; on a file in the
+ * directory, or on another database.
+ */
 export async function startServe(
   directory: string,
-  { words = sourceWords, args = [] }: {
+  { words = sourceWords, args = [], db }: {
     words?: (...args: string[]) => Words;
     args?: readonly string[];
+    db?: string;
   } = {},
 ): Promise<RunningServer> {
   const child = new Child(
-    words("serve", "--port", "0", "--db", `${directory}/queue.db`, ...args),
+    words("serve", "--port", "0", "--db", db ?? `${directory}/queue.db`, ...args),
     "stderr",
   );
   return await whenReady(child, (line) => {

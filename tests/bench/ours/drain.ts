@@ -1,14 +1,13 @@
 /** queuectl's drain: jobs that wait, run by worker threads; then added and run at the same time. */
 import { startEngine } from "../../../src/supervisor/engine.ts";
 import type { DrainFigures, DrainOptions } from "../scenarios/drain.ts";
-import { openQueue, watchJobs } from "./queue.ts";
+import { dbOf, openQueue, watchJobs } from "./queue.ts";
 
 /** As many customers as share the queue. */
 const KEYS = 100;
 
-const { directory, jobs, payloadBytes, inFlight, workers, flow }: DrainOptions = JSON.parse(
-  Deno.args[0]!,
-);
+const options: DrainOptions = JSON.parse(Deno.args[0]!);
+const { jobs, payloadBytes, inFlight, workers, flow } = options;
 const payload = new Uint8Array(payloadBytes).fill(65);
 let made = 0;
 const newInput = () => ({
@@ -16,7 +15,7 @@ const newInput = () => ({
   payload,
   ...(flow === "keys" ? { key: `key-${made++ % KEYS}` } : {}),
 });
-const opened = await openQueue(`${directory}/queue.db`, { workers });
+const opened = await openQueue(dbOf(options), { workers });
 const { queue, settings } = opened;
 if (flow === "limits") {
   // So high that they hold up nothing: what is measured is that they are looked at.

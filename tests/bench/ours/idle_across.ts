@@ -2,10 +2,10 @@
 import { startEngine } from "../../../src/supervisor/engine.ts";
 import { runModule } from "../child.ts";
 import { figuresBetween, type IdleOptions, wallMs } from "../idle_samples.ts";
-import { openQueue } from "./queue.ts";
+import { dbOf, openQueue } from "./queue.ts";
 
 const options: IdleOptions = JSON.parse(Deno.args[0]!);
-const opened = await openQueue(`${options.directory}/queue.db`);
+const opened = await openQueue(dbOf(options));
 const { queue, settings } = opened;
 const engine = await startEngine({ queue, settings, role: "worker", random: Math.random });
 

@@ -1,10 +1,11 @@
 /** From submit to start on an idle queue, within one process. */
 import { startEngine } from "../../../src/supervisor/engine.ts";
 import { type IdleOptions, sampleIdle } from "../idle_samples.ts";
-import { openQueue } from "./queue.ts";
+import { dbOf, openQueue } from "./queue.ts";
 
-const { directory, samples }: IdleOptions = JSON.parse(Deno.args[0]!);
-const opened = await openQueue(`${directory}/queue.db`);
+const options: IdleOptions = JSON.parse(Deno.args[0]!);
+const { samples } = options;
+const opened = await openQueue(dbOf(options));
 const { queue, settings } = opened;
 const engine = await startEngine({ queue, settings, role: "worker", random: Math.random });
 const input = { kind: "count", payload: new Uint8Array(100).fill(65) };

@@ -14,6 +14,11 @@ export interface OpenedQueue extends AsyncDisposable {
   readonly settings: Settings;
 }
 
+/** Where the queue is to stand that is measured. */
+export function dbOf({ directory, db }: { directory: string; db?: string }): string {
+  return db ?? `${directory}/queue.db`;
+}
+
 export async function openQueue(db: string, { workers = 2 } = {}): Promise<OpenedQueue> {
   const settings = resolveSettings({
     flags: { workers: String(workers) },

@@ -7,6 +7,8 @@ import { startServe } from "../servers.ts";
 
 export interface DrainOptions {
   readonly directory: string;
+  /** Instead of a file in the directory; only for queuectl. */
+  readonly db?: string;
   readonly jobs: number;
   readonly payloadBytes: number;
   /** Callers that add, each waiting for its job to be durable before it adds the next. */
