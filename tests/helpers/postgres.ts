@@ -148,6 +148,7 @@ while [ -z "$over" ] && read -r mode; do
       read -r pid <"$2/data/postmaster.pid"
       kill -STOP "$pid"
       kill -KILL "$pid" $(cat "/proc/$pid/task/$pid/children")
+      rm -f "$2/data/postmaster.pid" "$2"/.s.PGSQL.*.lock # who has died may stay in the table of processes
       echo killed ;;
     *) "$1/pg_ctl" -D "$2/data" -m "$mode" -w stop >/dev/null 2>&1; echo stopped ;;
   esac

@@ -105,6 +105,25 @@ if (primary !== null) {
     await asker.close();
   });
 
+  Deno.test("a commit that is lost with its server is not taken for another one's", async () => {
+    await using temp = await tempPostgresStore(primary);
+    const server = new Server(temp.url);
+    const writer = await server.open();
+    const marks = new CommitMarks("somebody else");
+    await writer.script("BEGIN; INSERT INTO meta VALUES (gen_random_uuid(), 1)");
+    const mark = marks.next();
+    await marks.leave(mark, T0, writer);
+    await primary.own!.kill();
+    await primary.own!.start();
+    // The server has forgotten it so thoroughly that its number is given out again, mostly at once.
+    for (let round = 0; round < 5; round++) {
+      await execute(temp.url, "SELECT pg_current_xact_id()");
+    }
+    const asker = await server.open();
+    assert.equal(await marks.isThere(mark, asker, T0), false);
+    await asker.close();
+  });
+
   // Last, because it ends the primary.
   Deno.test("a primary that dies under load costs no acknowledged job and no restart once its standby is promoted", async () => {
     await execute(primary.url, "CREATE SCHEMA failover");
