@@ -1,4 +1,9 @@
-/** Which processes have a file open, as far as the system tells. Knows nothing of what is in it. */
+/**
+ * Which processes have a file open, as far as the system tells. Knows nothing of what is in it.
+ *
+ * Invariant: no password in a URL of their command lines is told.
+ */
+import { shownDatabase } from "./database_url.ts";
 
 /** The longest command line that is told. */
 const SHOWN_CHARACTERS = 80;
@@ -39,11 +44,18 @@ function leadsTo(link: string, file: string): boolean {
 
 function shownCommand(pid: number): string {
   try {
-    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0").filter(Boolean);
+    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0").filter(Boolean)
+      .map((word) => word.replace(/[a-z]+:\/\/.*/is, shownUrl));
     const [program = "", ...others] = words;
-    const text = [program.split("/").at(-1), ...others].join(" ");
+    const text = [program.split("/").at(-1), ...others].join(" ").replace(/\s+/g, " ");
     return text === "" ? "" : ` (${text.slice(0, SHOWN_CHARACTERS)})`;
   } catch {
     return "";
   }
+}
+
+/** Of a database without its password, of all others the scheme alone. */
+function shownUrl(url: string): string {
+  const shown = shownDatabase(url);
+  return shown === url && url.includes("@") ? url.replace(/:\/\/.*/s, "://…") : shown;
 }

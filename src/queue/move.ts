@@ -12,7 +12,7 @@ import { shownDatabase } from "../lib/database_url.ts";
 import { openTransferSide } from "../store/open.ts";
 import { keyOf, MOVED_TABLES, type MovedTable } from "../store/shared/tables.ts";
 import { describeMark } from "../store/shared/transfer_mark.ts";
-import type { Standing, TransferMark, TransferSide } from "../store/transfer.ts";
+import type { RowKey, Standing, TransferMark, TransferSide } from "../store/transfer.ts";
 import { type Digest, RowDigest } from "./row_digest.ts";
 
 export interface MoveOptions {
@@ -191,10 +191,10 @@ interface Copying {
 
 /** All that the target does not have yet, and what then stands in both. */
 async function moveRows(copying: Copying): Promise<MoveReport["tables"]> {
-  const { source, target, onProgress } = copying;
+  const { source, target } = copying;
   for (const table of MOVED_TABLES) await copy(table, copying);
   await target.setLastNumbers(await source.lastNumbers());
-  return await compare(source, target, onProgress);
+  return await compare(copying);
 }
 
 /** Goes on after the last row that the target has. The next rows are read while some are written. */
@@ -214,17 +214,10 @@ async function copy(table: MovedTable, { source, target, id, onProgress }: Copyi
 }
 
 /** Reads everything from both, each by itself. */
-async function compare(
-  source: TransferSide,
-  target: TransferSide,
-  onProgress: (progress: MoveProgress) => void,
-): Promise<MoveReport["tables"]> {
+async function compare({ source, target, onProgress }: Copying): Promise<MoveReport["tables"]> {
   const tables: (Digest & { table: string })[] = [];
   for (const table of MOVED_TABLES) {
-    const [left, arrived] = await Promise.all([
-      digest(table, source, onProgress),
-      digest(table, target, () => {}),
-    ]);
+    const [left, arrived] = await digests(table, [source, target], onProgress);
     if (left.rows !== arrived.rows || left.checksum !== arrived.checksum) {
       throw new DifferentError(
         `the table ${table.name} did not arrive as it was: ${left.rows} rows with the checksum ` +
@@ -243,19 +236,33 @@ async function compare(
   return tables;
 }
 
-async function digest(
+/**
+ * What a table holds on both sides. They are read in step: one that answers at once, as SQLite does, would
+ * leave no time in which the answers of the other are heard.
+ */
+async function digests(
   table: MovedTable,
-  side: TransferSide,
-  onProgress: (progress: MoveProgress) => void,
-): Promise<Digest> {
-  const sum = new RowDigest();
-  let count = 0;
-  for (let rows = await side.page(table, null); rows.length > 0;) {
-    sum.add(rows);
-    onProgress({ step: "checking", table: table.name, rows: count += rows.length });
-    rows = await side.page(table, keyOf(table, rows.at(-1)!));
+  sides: readonly [TransferSide, TransferSide],
+  onProgress: Copying["onProgress"],
+): Promise<[Digest, Digest]> {
+  const [left, arrived] = sides.map((side) => ({
+    side,
+    sum: new RowDigest(),
+    after: null as RowKey,
+  }));
+  let reading = [left!, arrived!];
+  let rows = 0;
+  while (reading.length > 0) {
+    const pages = await Promise.all(reading.map(({ side, after }) => side.page(table, after)));
+    for (const [index, one] of reading.entries()) {
+      one.sum.add(pages[index]!);
+      if (pages[index]!.length > 0) one.after = keyOf(table, pages[index]!.at(-1)!);
+    }
+    reading = reading.filter((_, index) => pages[index]!.length > 0);
+    rows += pages[0]!.length;
+    onProgress({ step: "checking", table: table.name, rows });
   }
-  return sum.end();
+  return [left!.sum.end(), arrived!.sum.end()];
 }
 
 /** The old one is left before the new one is usable, so that there is no moment for both. */

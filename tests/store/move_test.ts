@@ -42,8 +42,10 @@ Deno.test("a file that another process has open is not moved, and the message na
   await using from = await tempFile();
   await using to = await tempFile();
   await fill(from);
+  await Deno.writeTextFile(join(from.dir, "hold.ts"), HOLD);
   const holder = new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-lock", HOLD, from.db],
+    args: ["run", "-A", "hold.ts", "--to=postgres://ann:geheim@h/q"],
+    cwd: from.dir,
     stdin: "piped",
     stdout: "piped",
   }).spawn();
@@ -54,6 +56,7 @@ Deno.test("a file that another process has open is not moved, and the message na
     await assert.rejects(move(from, to), (error) => {
       assert.ok(error instanceof ConflictError, String(error));
       assert.match(error.message, new RegExp(`is in use: open in process ${holder.pid} \\(deno`));
+      assert.match(error.message, /hold\.ts --to=postgres:\/\/ann@h\/q\)/);
       return true;
     });
     assert.throws(() => Deno.statSync(to.db), Deno.errors.NotFound, "the new one is not made");
@@ -68,7 +71,7 @@ Deno.test("a file that another process has open is not moved, and the message na
 
 const HOLD = `
 import { DatabaseSync } from "node:sqlite";
-const database = new DatabaseSync(Deno.args[0]);
+const database = new DatabaseSync("queue.db");
 database.prepare("SELECT count(*) FROM jobs").get();
 console.log("open");
 await Deno.stdin.read(new Uint8Array(1));
