@@ -102,6 +102,19 @@ if (server !== null) {
     );
   });
 
+  Deno.test("a queue that knows more than the program is not moved by it", async () => {
+    await using schema = await tempSchema(server);
+    await using sandbox = await Sandbox.create(schema.url);
+    await sandbox.add("true");
+    await (await startNewer(schema.url, ADDITION))[0].close();
+    const words = ["migrate", "--from", schema.url, "--to", "sqlite:moved.db"];
+    const { code, stderr } = await sandbox.run(words);
+    assert.equal(code, 5, stderr);
+    assert.match(stderr, /^error: a newer queuectl has added to the database postgres:[^\n]*\n$/);
+    assert.equal(sandbox.has("moved.db"), false);
+    assert.deepEqual((await sandbox.status()).jobs.pending, 1);
+  });
+
   Deno.test("a new generation is refused while older processes are there, and names them", async () => {
     await using schema = await tempSchema(server);
     await using sandbox = await Sandbox.create(schema.url);

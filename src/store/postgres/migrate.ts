@@ -32,6 +32,8 @@ export interface Place {
   readonly lockSpace: number;
   /** Of the tables, as this program knows them. */
   readonly generation: number;
+  /** A newer program has added to them what this one does not know. */
+  readonly isNewer: boolean;
 }
 
 /** The advisory locks of a schema, by the second of their numbers. Those of generations follow. */
@@ -69,12 +71,14 @@ export async function migrate(
     );
   }
   const generation = generationOf(steps);
+  const { version } = await versionOf(session, { shown, generation });
   const place = {
     schema: row["schema"] as string,
     lockSpace: row["lock_space"] as number,
     generation,
+    isNewer: version > steps.length,
   };
-  if ((await versionOf(session, { shown, generation })).version >= steps.length) return place;
+  if (version >= steps.length) return place;
   await session.script("BEGIN");
   try {
     await session.script(

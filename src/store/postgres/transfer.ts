@@ -60,6 +60,12 @@ export async function openPostgresSide(
   try {
     if (isSource) await refuseNothing(session, server.shown);
     const place = await enterTables(session, server);
+    if (place.isNewer) {
+      throw new StoreUnavailableError(
+        `a newer queuectl has added to the database ${server.shown} what this one does not know, and ` +
+          "would leave behind; use the newest that has worked with it",
+      );
+    }
     const row = (await session.get(
       "SELECT concat_ws(' ', 'postgres', pg_postmaster_start_time(), current_database(), " +
         "current_schema()) AS identity",
