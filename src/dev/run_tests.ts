@@ -1,6 +1,7 @@
 /**
- * `deno task test [SUITE...] [-- OPTION...]`: runs the test suites, all of them by default, one
- * after the other, and adds up the results. Options after `--` go to `deno test`.
+ * `deno task test [--without] [SUITE...] [-- OPTION...]`: runs the test suites, all of them by default,
+ * or all but those named, one after the other, and adds up the results. Options after `--` go to
+ * `deno test`.
  *
  * Owns which tests run together and how; knows nothing of what they test.
  *
@@ -62,14 +63,21 @@ interface Tally {
 
 async function main(args: readonly string[]): Promise<number> {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
-  const names = end === 0 ? Object.keys(SUITES) : args.slice(0, end);
-  const unknown = names.filter((name) => !Object.hasOwn(SUITES, name));
+  const all = Object.keys(SUITES);
+  const isWithout = args[0] === "--without";
+  const named = args.slice(isWithout ? 1 : 0, end);
+  const unknown = named.filter((name) => !Object.hasOwn(SUITES, name));
   if (unknown.length > 0) {
     console.error(
-      `no test suite ${unknown.join(", ")}; expected some of ${Object.keys(SUITES).join(", ")}`,
+      `no test suite ${unknown.join(", ")}; expected some of ${all.join(", ")}`,
     );
     return 2;
   }
+  const names = isWithout
+    ? all.filter((name) => !named.includes(name))
+    : named.length > 0
+    ? named
+    : all;
   const startMs = performance.now();
   const broken: string[] = [];
   let passed = 0;

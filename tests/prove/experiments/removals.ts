@@ -38,7 +38,7 @@ export const removals: Experiment = {
     const whole = join(dir, "whole");
     await copyProject(whole);
     const missing = all.flatMap((removal) => findMissing(whole, removal));
-    const controls = new Map<string, Promise<Verdict>>();
+    const control = controlsOf(chosen.map(({ caughtBy }) => caughtBy), { whole, seed });
     const uncaught: string[] = [];
     const failing: string[] = [];
     const figures: Figure[] = [];
@@ -49,10 +49,9 @@ export const removals: Experiment = {
       const name = nameOf(caughtBy);
       const number = ++begun;
       progress(`${number} of ${chosen.length}: ${protection}`);
-      if (!controls.has(name)) controls.set(name, runCatcher(whole, caughtBy, seed));
-      const control = await controls.get(name)!;
-      if (!control.passed) {
-        failing.push(`${name}: ${lastLines(control.output)}`);
+      const untouched = await control(caughtBy);
+      if (!untouched.passed) {
+        failing.push(`${name}: ${lastLines(untouched.output)}`);
         return;
       }
       const copy = join(dir, String(number));
@@ -110,6 +109,29 @@ function nameOf(catcher: Catcher): string {
   return "experiment" in catcher
     ? `prove ${catcher.experiment}`
     : `${catcher.test}: ${catcher.named}`;
+}
+
+/** What catchers say of the untouched copy; those of one file are asked together. */
+function controlsOf(
+  catchers: readonly Catcher[],
+  { whole, seed }: { whole: string; seed: number },
+): (catcher: Catcher) => Promise<Verdict> {
+  const verdicts = new Map<string, Promise<Verdict>>();
+  const once = (name: string, run: () => Promise<Verdict>): Promise<Verdict> => {
+    if (!verdicts.has(name)) verdicts.set(name, run());
+    return verdicts.get(name)!;
+  };
+  return async (catcher) => {
+    const alone = () => once(nameOf(catcher), () => runCatcher(whole, catcher, seed));
+    if ("experiment" in catcher) return await alone();
+    const names = catchers.flatMap((other) =>
+      "test" in other && other.test === catcher.test ? [other.named] : []
+    );
+    const pattern = [...new Set(names)].map((name) => name.replace(/[^\w ]/g, ".")).join("|");
+    const together = { test: catcher.test, named: `/${pattern}/` };
+    const verdict = await once(catcher.test, () => runCatcher(whole, together, seed));
+    return verdict.passed ? verdict : await alone();
+  };
 }
 
 /** Runs it in a copy of the project, which then is the program under test. */

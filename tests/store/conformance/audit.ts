@@ -1,7 +1,7 @@
 /** The promises of the audit log: who did what, to what, when, and what came of it. */
 import assert from "node:assert/strict";
 import { AUDIT_KEPT, type JobStore } from "../../../src/store/store.ts";
-import { newJob, T0 } from "../../helpers/jobs.ts";
+import { newJob, newJobs, T0 } from "../../helpers/jobs.ts";
 import { buryOne, claimOne, type Suite } from "./harness.ts";
 
 const signed = { by: "ann", atMs: T0 + 7 };
@@ -86,9 +86,9 @@ export function auditPromises({ test }: Suite): void {
 
   test("only the newest entries are kept", async (store) => {
     const more = 10;
-    await Promise.all(
-      Array.from({ length: AUDIT_KEPT + more }, () => store.configSet("a", "b", signed)),
-    );
+    const jobs = newJobs(AUDIT_KEPT + more);
+    await store.add(jobs, T0);
+    await Promise.all(jobs.map(({ id }) => store.cancel(id, T0, signed)));
     const entries = await store.audit({ limit: AUDIT_KEPT + more });
     assert.equal(entries.length, AUDIT_KEPT);
     assert.equal(entries.at(-1)!.seq, more + 1);
