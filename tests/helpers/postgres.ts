@@ -206,7 +206,8 @@ async function start(
     async addStandby() {
       await tell("fast", "stopped");
       const primary = `primary_conninfo = 'host=127.0.0.1 port=${port} user=${USER}'`;
-      const standby = await start(programs, { settings: [primary], copyOf: directory });
+      const soon = "wal_retrieve_retry_interval = '100ms'"; // for the other one starts a little later
+      const standby = await start(programs, { settings: [primary, soon], copyOf: directory });
       await tell("start", "started");
       return standby;
     },

@@ -9,14 +9,22 @@ import { openStore } from "../../src/store/open.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, T0 } from "../helpers/jobs.ts";
 import { assertCompleted, Submitter } from "../helpers/load.ts";
-import { execute, startPostgres, tempPostgresStore } from "../helpers/postgres.ts";
+import {
+  execute,
+  type PostgresServer,
+  startPostgres,
+  tempPostgresStore,
+} from "../helpers/postgres.ts";
 import { Sandbox } from "../helpers/program.ts";
 import { listAll } from "../store/conformance/harness.ts";
 
-const primary = await startPostgres({ isOwn: true });
+const [primary, abandoned] = await Promise.all([1, 2].map(() => startPostgres({ isOwn: true })));
 
-if (primary !== null) {
-  const standby = await primary.own!.addStandby();
+if (primary && abandoned) {
+  const [standby, successor] = await Promise.all([
+    primary.own!.addStandby(),
+    abandoned.own!.addStandby(),
+  ]);
 
   const open = (db: string) =>
     openStore({ db, driver: "builtin", clock: Date.now, synchronous: () => "full" });
@@ -124,17 +132,21 @@ if (primary !== null) {
     await asker.close();
   });
 
-  // Last, because it ends the primary.
-  Deno.test("a primary that dies under load costs no acknowledged job and no restart once its standby is promoted", async () => {
+  /** From here on commits wait for the standby. */
+  const makeSynchronous = async ({ url }: PostgresServer) => {
+    await execute(url, "ALTER SYSTEM SET synchronous_standby_names = '*'");
+    await execute(url, "SELECT pg_reload_conf()");
+    const state = "SELECT sync_state FROM pg_stat_replication";
+    await eventually(async () => (await execute(url, state))[0]?.["sync_state"] === "sync", {
+      what: "the standby was synchronous",
+      timeoutMs: 30_000,
+      everyMs: 100,
+    });
+  };
+
+  const dies = async () => {
     await execute(primary.url, "CREATE SCHEMA failover");
-    await execute(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'");
-    await execute(primary.url, "SELECT pg_reload_conf()");
-    await eventually(
-      async () =>
-        (await execute(primary.url, "SELECT sync_state FROM pg_stat_replication"))[0]
-          ?.["sync_state"] === "sync",
-      { what: "the standby was synchronous", timeoutMs: 30_000, everyMs: 100 },
-    );
+    await makeSynchronous(primary);
     const schema = "?options=-c%20search_path%3Dfailover";
     await using sandbox = await Sandbox.create(
       urlOf(hosts(primary.port, standby.port), schema),
@@ -163,5 +175,31 @@ if (primary !== null) {
       assert.equal(service.isOver, false, service.recentLog());
       assert.doesNotMatch(service.stderr, /geheim/);
     }
+  };
+
+  /** The old primary lives and can be reached, but what it commits no standby gets any more. */
+  const isLeftAlone = async () => {
+    await makeSynchronous(abandoned);
+    await using store = await open(urlOf(hosts(abandoned.port, successor.port)));
+    await store.add([newJob({ id: "before" })], T0);
+    await successor.own!.promote();
+    await store.add([newJob({ id: "during" })], T0);
+    await store.add([newJob({ id: "after" })], T0);
+    assert.equal((await store.find("during"))?.id, "during");
+    const rows = await execute(successor.url, "SELECT id FROM jobs ORDER BY seq");
+    assert.deepEqual(rows.map(({ id }) => id), ["before", "during", "after"]);
+  };
+
+  // Last, because it ends the primary.
+  Deno.test("when a standby is promoted", async (t) => {
+    const together = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
+    const steps = [
+      {
+        name: "the death of the primary under load costs no acknowledged job and no restart",
+        fn: dies,
+      },
+      { name: "a primary that it has left alone is left, too", fn: isLeftAlone },
+    ];
+    await Promise.all(steps.map((step) => t.step({ ...step, ...together })));
   });
 }
