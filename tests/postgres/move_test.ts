@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { ConflictError, StoreUnavailableError } from "../../src/job/errors.ts";
 import { MOVED_TABLES, OTHER_TABLES } from "../../src/store/shared/tables.ts";
-import { eventually } from "../helpers/eventually.ts";
+import type { WorkerRecord } from "../../src/store/store.ts";
 import { newJob, T0 } from "../helpers/jobs.ts";
 import { execute, type PostgresServer, startPostgres, tempSchema } from "../helpers/postgres.ts";
 import { tempFile } from "../store/file_place.ts";
-import { assertRefused, move, movingSuite, open, type Place } from "../store/moving.ts";
+import { move, movingSuite, open, type Place } from "../store/moving.ts";
 
 async function tempTables(server: PostgresServer): Promise<Place> {
   const { url, ...schema } = await tempSchema(server);
@@ -50,50 +50,59 @@ function proveMoves(server: PostgresServer): void {
     }
   });
 
-  Deno.test("a process that has the old tables open writes nothing once the move has begun", async () => {
-    await using from = await tables();
-    await using to = await tables();
-    await using store = await open(from);
-    await store.add([newJob({ id: "before" })], T0);
-    await move(from, to);
-    await assert.rejects(store.add([newJob({ id: "late" })], T0), (error) => {
-      assert.ok(error instanceof StoreUnavailableError, String(error));
-      assert.match(error.message, /was moved to/);
-      return true;
-    });
-    await assertRefused(from, /was moved to/);
-    await using there = await open(to);
-    assert.ok(await there.find("before"));
-    assert.equal(await there.find("late"), null);
-  });
-
-  Deno.test("tables on which workers live, or somebody listens, are not moved", async () => {
+  Deno.test("tables that a process has open are not moved, and the message names it", async () => {
     await using from = await tables();
     await using to = await tempFile();
-    await using store = await open(from);
     const inUse = (by: RegExp) =>
       assert.rejects(move(from, to), (error) => {
         assert.ok(error instanceof ConflictError, String(error));
         assert.match(error.message, by);
         return true;
       });
-    const worker = {
-      ...{ holder: "h", label: "w-1", pid: 4711, host: "far.example/boot/ns", processStart: "1" },
-      ...{ role: "worker", status: "idle", restarts: 0, startedAtMs: Date.now() } as const,
-    };
-    await store.saveWorkers([worker, { ...worker, label: "w-2" }], Date.now());
-    await inUse(
-      /is in use by process 4711 on far\.example \(worker, 2 workers\); stop what uses it/,
-    );
-    await store.saveWorkers([worker, { ...worker, label: "w-2" }], Date.now() - 3_600_000);
     {
-      using _ = store.watch(() => {});
-      await eventually(async () => {
-        await inUse(/is in use by a queuectl at \S+ \(session \d+\)/);
-        return true;
-      }, { what: "it listened" });
+      await using store = await open(from);
+      await inUse(/is in use by 1 connection from 127\.0\.0\.1; stop what uses it/);
+      const worker: WorkerRecord = {
+        ...{ holder: "h", label: "w-1", pid: 4711, host: "far.example/boot/ns", role: "worker" },
+        ...{ status: "idle", restarts: 0, startedAtMs: T0, processStart: "1" },
+      };
+      await store.saveWorkers([worker, { ...worker, label: "w-2" }], Date.now());
+      await inUse(/is in use by worker \(process 4711 on far\.example\), 1 connection from/);
     }
-    await eventually(() => move(from, to).then(() => true), { what: "it was moved" });
+    await move(from, to);
+  });
+
+  Deno.test("a process that was cut off when the queue was moved neither reads nor writes", async () => {
+    await using from = await tables();
+    await using to = await tables();
+    await using store = await open(from);
+    await store.add([newJob({ id: "before" })], T0);
+    await from.execute(
+      "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND " +
+        "classid = (hashtext('queuectl:' || current_schema())::bigint & 4294967295)::oid",
+    );
+    await move(from, to);
+    for (const use of [() => store.add([newJob({ id: "late" })], T0), () => store.find("before")]) {
+      await assert.rejects(use(), (error) => {
+        assert.ok(error instanceof StoreUnavailableError, String(error));
+        assert.match(error.message, /was moved to/);
+        return true;
+      });
+    }
+    await using there = await open(to);
+    assert.ok(await there.find("before"));
+    assert.equal(await there.find("late"), null);
+  });
+
+  Deno.test("tables that a newer queuectl has added something to are not moved by this one", async () => {
+    await using from = await tables();
+    await using to = await tempFile();
+    await (await open(from))[Symbol.asyncDispose]();
+    await from.execute("UPDATE queuectl_schema SET version = version + 1");
+    await assert.rejects(
+      move(from, to),
+      /has schema version \d+, of which this queuectl knows \d+/,
+    );
   });
 }
 

@@ -584,24 +584,6 @@ export const REMOVALS: readonly Removal[] = [
     isCheap: true,
   },
   {
-    protection: "nobody opens tables whose queue is being moved, or is gone",
-    file: "src/store/postgres/store.ts",
-    edits: [["refuseMarked(await readMark(session), server.shown);", ""]],
-    caughtBy: { test: "tests/postgres/move_test.ts", named: "server to server: interrupted" },
-  },
-  {
-    protection: "who has the tables open writes nothing once a move has begun",
-    file: "src/store/postgres/writer.ts",
-    edits: [['row["is_marked"] === true', "false"]],
-    caughtBy: { test: "tests/postgres/move_test.ts", named: "writes nothing once the move" },
-  },
-  {
-    protection: "a queue is not moved while workers live",
-    file: "src/queue/move.ts",
-    edits: [["if (users.length === 0) return;", "return;"]],
-    caughtBy: { test: "tests/postgres/move_test.ts", named: "on which workers live" },
-  },
-  {
     protection: "a move goes on after the last row that has arrived",
     file: "src/store/sqlite/transfer.ts",
     edits: [["!areKeysEqual(lastKey(table, connection), after)", "false"]],

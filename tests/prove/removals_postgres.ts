@@ -11,6 +11,7 @@ const FAILOVER = "tests/postgres/failover_test.ts";
 const UPGRADE = "tests/postgres/upgrade_test.ts";
 const REFUSALS = "tests/postgres/refusals_test.ts";
 const MACHINES = "tests/postgres/machines_test.ts";
+const MOVES = "tests/postgres/move_test.ts";
 
 export const POSTGRES_REMOVALS: readonly Removal[] = [
   {
@@ -404,6 +405,27 @@ export const POSTGRES_REMOVALS: readonly Removal[] = [
     file: "src/lib/database_url.ts",
     edits: [['isPlain ? rest : "…"', "rest"]],
     caughtBy: { test: REFUSALS, named: "no value of it is quoted" },
+    isCheap: true,
+  },
+  {
+    protection: "a queue is moved only while nobody else has its tables open",
+    file: "src/queue/move.ts",
+    edits: [["if (users.length === 0) return;", "return;"]],
+    caughtBy: { test: MOVES, named: "tables that a process has open" },
+    isCheap: true,
+  },
+  {
+    protection: "every session looks whether the queue was moved",
+    file: "src/store/postgres/migrate.ts",
+    edits: [["    await check(another);\n", ""]],
+    caughtBy: { test: MOVES, named: "cut off when the queue was moved" },
+    isCheap: true,
+  },
+  {
+    protection: "a move to a server goes on after the last row that has arrived",
+    file: "src/store/postgres/transfer.ts",
+    edits: [["!areKeysEqual(await lastKey(table, sql), after)", "false"]],
+    caughtBy: { test: MOVES, named: "server to server: rows are taken only" },
     isCheap: true,
   },
 ];

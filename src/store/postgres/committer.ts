@@ -8,7 +8,6 @@
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
 import { pause } from "../../lib/pause.ts";
-import { refuseMarked } from "../shared/transfer_mark.ts";
 import { CommitMarks } from "./commit_mark.ts";
 import type { Session, Sql } from "./connection.ts";
 import { isConflict, isLost } from "./errors.ts";
@@ -16,7 +15,6 @@ import { Journal } from "./journal.ts";
 import { LOCKS, type Place } from "./migrate.ts";
 import type { Server } from "./server.ts";
 import { NeedsExclusive, OpenTransaction, type Transaction } from "./transaction.ts";
-import { MARKED, readMark } from "./transfer_mark.ts";
 
 /** What is done in a transaction. May run several times. */
 export type Work = (transaction: Transaction) => Promise<unknown>;
@@ -40,7 +38,7 @@ const MOST_LOSSES = 2;
 const VERDICT_MS = 15_000;
 
 const BEGUN = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms, " +
-  `(SELECT value FROM meta WHERE key = 'events_until') AS until, (${MARKED}) AS is_marked`;
+  `(SELECT value FROM meta WHERE key = 'events_until') AS until`;
 
 export class Committer {
   readonly #server: Server;
@@ -137,9 +135,8 @@ export class Committer {
     session.ahead("SELECT pg_advisory_xact_lock_shared($1::int, $2::int)", lockSpace, LOCKS.follow);
     const { clock } = this.#server;
     const askedMs = clock.ask();
-    const beginning = session.ahead(BEGUN).then(async ([row]) => {
+    const beginning = session.ahead(BEGUN).then(([row]) => {
       clock.heard(row!["now_ms"] as number, askedMs);
-      if (row!["is_marked"] === true) refuseMarked(await readMark(session), this.#server.shown);
       return { nowMs: clock.now(), untilMs: row!["until"] as number };
     });
     beginning.catch(() => {}); // the statement that it goes with is told

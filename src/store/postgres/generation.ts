@@ -42,29 +42,8 @@ export async function takeOver(
   old: number,
   { session, place, shown }: { session: Session; place: Place; shown: string },
 ): Promise<void> {
-  const { lockSpace } = place;
-  const number = FIRST_LOCK + old;
-  const [rows] = await session.script(
-    `SELECT pg_try_advisory_xact_lock(${lockSpace}, ${number}) AS is_alone`,
-  );
-  if (rows![0]!["is_alone"] === true) return;
-  const [sessions] = await session.script(
-    "SELECT host(client_addr) AS address, count(*)::int AS sessions FROM pg_stat_activity " +
-      "WHERE pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND " +
-      "objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) " +
-      `AND classid = (${lockSpace}::bigint & 4294967295)::oid AND objid = ${number}::oid) ` +
-      "GROUP BY 1 ORDER BY 1",
-  );
-  const [workers] = await session.script(
-    "SELECT DISTINCT role, pid, host FROM workers WHERE heartbeat_at > " +
-      `extract(epoch FROM now()) * 1000 - ${RECENT_MS} ORDER BY host, pid`,
-  );
-  const names = [
-    ...workers!.map(({ role, pid, host }) => `${role} (process ${pid} on ${host})`),
-    ...sessions!.map(({ address, sessions }) =>
-      `${sessions} connection${sessions === 1 ? "" : "s"} from ${address ?? "the server's machine"}`
-    ),
-  ];
+  const names = await othersAt(old, { session, place });
+  if (names.length === 0) return;
   throw new StoreUnavailableError(
     `cannot use the database ${shown}: this queuectl begins a new generation of its tables, which ` +
       `processes of generation ${old} could not use, and such are still there: ${
@@ -72,4 +51,43 @@ export async function takeOver(
       }; ` +
       "stop them first",
   );
+}
+
+/**
+ * Those who hold the tables to a generation, as people know them. None: nobody else does, and nobody
+ * comes before the end of this transaction.
+ */
+export async function othersAt(
+  generation: number,
+  { session, place: { lockSpace } }: { session: Session; place: Place },
+): Promise<string[]> {
+  const number = FIRST_LOCK + generation;
+  const [rows] = await session.script(
+    `SELECT pg_try_advisory_xact_lock(${lockSpace}, ${number}) AS is_alone`,
+  );
+  if (rows![0]!["is_alone"] === true) return [];
+  const [sessions] = await session.script(
+    "SELECT host(client_addr) AS address, count(*)::int AS sessions FROM pg_stat_activity " +
+      "WHERE pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND " +
+      "objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) " +
+      `AND classid = (${lockSpace}::bigint & 4294967295)::oid AND objid = ${number}::oid) ` +
+      "AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 1",
+  );
+  const [workers] = await session.script(
+    "SELECT DISTINCT role, pid, host FROM workers WHERE heartbeat_at > " +
+      `extract(epoch FROM now()) * 1000 - ${RECENT_MS} ORDER BY host, pid`,
+  );
+  return [
+    ...workers!.map(({ role, pid, host }) =>
+      `${role} (process ${pid} on ${nameOf(host as string)})`
+    ),
+    ...sessions!.map(({ address, sessions }) =>
+      `${sessions} connection${sessions === 1 ? "" : "s"} from ${address ?? "the server's machine"}`
+    ),
+  ];
+}
+
+/** Of all that tells machines apart, what people call this one. */
+function nameOf(host: string): string {
+  return host.split("/")[0] || "another machine";
 }

@@ -109,12 +109,19 @@ export async function migrate(
 
 /**
  * As {@link migrate}; from here on every session that the server opens holds the tables to the
- * generation that this program speaks.
+ * generation that this program speaks, and then has to pass a check.
  */
-export async function enterTables(session: Session, server: Server): Promise<Place> {
+export async function enterTables(
+  session: Session,
+  server: Server,
+  check: (session: Session) => Promise<void> = () => Promise.resolve(),
+): Promise<Place> {
   const place = await migrate(session, server.shown);
-  await enter(session, place);
-  server.onOpen = (another) => enter(another, place);
+  server.onOpen = async (another) => {
+    await enter(another, place);
+    await check(another);
+  };
+  await server.onOpen(session);
   return place;
 }
 

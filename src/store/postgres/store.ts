@@ -49,7 +49,7 @@ import * as attempts from "./settle.ts";
 import { standing } from "./standing.ts";
 import { history, stats } from "./stats.ts";
 import * as tokens from "./tokens.ts";
-import { ChangeWatch, channelOf } from "./watch.ts";
+import { ChangeWatch } from "./watch.ts";
 import { allKinds, allWorkers, removeWorkers, saveKinds, saveWorkers } from "./workers.ts";
 import { Writer } from "./writer.ts";
 
@@ -62,12 +62,16 @@ const FOLD_EVERY_REAPS = 12;
 /** How long the end of a store goes on telling jobs of the end of others. */
 const CLOSING_MS = 500;
 
+/** A channel of NOTIFY for each schema. */
+const channelOf = ({ schema }: Place) => `"queuectl_${schema.replaceAll('"', "").slice(0, 40)}"`;
+
 export async function openPostgresStore(options: OpenOptions): Promise<JobStore> {
   const server = new Server(options.db);
   const session = await server.open();
   try {
-    const place = await enterTables(session, server);
-    refuseMarked(await readMark(session), server.shown);
+    const place = await enterTables(session, server, async (one) => {
+      refuseMarked(await readMark(one), server.shown);
+    });
     return assemble(session, { place, server });
   } catch (error) {
     await session.close();

@@ -1,11 +1,11 @@
 /**
  * The tables on a PostgreSQL server in a move: read and written as `shared/tables.ts` describes them.
  *
- * Invariant: a mark is set only between the transactions of all others, each of which looks for it at its
- * beginning; so nothing is written after it by anybody but the move.
+ * Invariant: a mark is set only while no other process has a session that works on the tables, and each
+ * looks for it when it begins; so nobody but the move reads or writes after it.
  */
 import { ConflictError, StoreUnavailableError } from "../../job/errors.ts";
-import { mayBeAlive, thisHost } from "../../lib/process_identity.ts";
+import { pause } from "../../lib/pause.ts";
 import {
   areKeysEqual,
   type ColumnType,
@@ -16,7 +16,6 @@ import {
   PAGE_ROWS,
   rowsThatFit,
 } from "../shared/tables.ts";
-import type { WorkerStatus } from "../store.ts";
 import type {
   LastNumbers,
   PutStep,
@@ -29,14 +28,13 @@ import type {
 } from "../transfer.ts";
 import type { Session, Sql, SqlValue } from "./connection.ts";
 import { isLost } from "./errors.ts";
-import { changeMark, readMark, writeMark } from "./transfer_mark.ts";
-import { enterTables, LOCKS, type Place } from "./migrate.ts";
+import { othersAt } from "./generation.ts";
+import { enterTables, type Place, STEPS } from "./migrate.ts";
 import { Server } from "./server.ts";
-import { channelOf, listenTo } from "./watch.ts";
-import { allWorkers } from "./workers.ts";
+import { changeMark, readMark, writeMark } from "./transfer_mark.ts";
 
-/** A worker elsewhere that has not been heard of for so long has ended without saying so. */
-const SILENT_MS = 60_000;
+/** How long others, such as a command that is just ending, may have the tables open. */
+const PATIENCE_MS = 2_000;
 
 /** Where rows come from, where that is not simply their table. */
 const SOURCES: Readonly<Record<string, string>> = {
@@ -67,9 +65,17 @@ export async function openPostgresSide(
       );
     }
     const row = (await session.get(
-      "SELECT concat_ws(' ', 'postgres', pg_postmaster_start_time(), current_database(), " +
-        "current_schema()) AS identity",
+      "SELECT version, concat_ws(' ', 'postgres', pg_postmaster_start_time(), current_database(), " +
+        "current_schema()) AS identity FROM queuectl_schema",
     ))!;
+    if ((row["version"] as number) > STEPS.length) {
+      throw new StoreUnavailableError(
+        `the database ${server.shown} has schema version ${
+          row["version"]
+        }, of which this queuectl ` +
+          `knows ${STEPS.length}: something might be left behind; use the newer queuectl that made it`,
+      );
+    }
     return new PostgresSide(session, { server, place, identity: row["identity"] as string });
   } catch (error) {
     await session.close();
@@ -107,21 +113,28 @@ class PostgresSide implements TransferSide {
 
   exclusively(decide: (standing: Standing) => TransferMark | null): Promise<void> {
     return this.#transaction(async (sql) => {
-      // Those who have begun to write do so before, those who begin later see the mark.
-      await sql.get(
-        "SELECT pg_advisory_xact_lock($1::int, $2::int)",
-        this.#place.lockSpace,
-        LOCKS.follow,
-      );
+      const users = await this.#others();
       const filled: string[] = [];
       for (const { name } of MOVED_TABLES) {
         if (await sql.get(`SELECT 1 AS is_any FROM ${name} LIMIT 1`) !== undefined) {
           filled.push(name);
         }
       }
-      const users = await usersOf(this.#place, this.#server.clock.now(), sql);
       await writeMark(decide({ mark: await readMark(sql), users, filled }), sql);
     });
+  }
+
+  /** In a transaction: those who have the tables open; none: nobody comes before its end. */
+  async #others(): Promise<string[]> {
+    const deadlineMs = performance.now() + PATIENCE_MS;
+    while (true) {
+      const others = await othersAt(this.#place.generation, {
+        session: this.#session,
+        place: this.#place,
+      });
+      if (others.length === 0 || performance.now() > deadlineMs) return others;
+      await pause(50);
+    }
   }
 
   changeMark(mark: TransferMark, to: TransferState | null, nowMs: number): Promise<boolean> {
@@ -225,36 +238,6 @@ class PostgresSide implements TransferSide {
       }
     });
   }
-}
-
-/** Workers that live, and else those who listen, who may be anything. */
-async function usersOf(place: Place, nowMs: number, sql: Sql): Promise<string[]> {
-  const processes = new Map<string, WorkerStatus[]>();
-  for (const worker of (await allWorkers(sql)).filter((one) => mayLive(one, nowMs))) {
-    processes.set(worker.holder, [...processes.get(worker.holder) ?? [], worker]);
-  }
-  const users = [...processes.values()].map(([worker, ...others]) => {
-    const where = worker!.host.split("/")[0] || "another machine";
-    const { length } = [worker, ...others];
-    return `process ${worker!.pid} on ${where} (${worker!.role}, ${length} worker${
-      length === 1 ? "" : "s"
-    })`;
-  });
-  if (users.length > 0) return users;
-  const listeners = await sql.all(
-    "SELECT pid, coalesce(host(client_addr), 'a local socket') AS address FROM pg_stat_activity " +
-      "WHERE datname = current_database() AND pid <> pg_backend_pid() AND query = $1",
-    listenTo(channelOf(place)),
-  );
-  return listeners.map((row) => `a queuectl at ${row["address"]} (session ${row["pid"]})`);
-}
-
-function mayLive(
-  { host, pid, processStart, heartbeatAtMs }: WorkerStatus,
-  nowMs: number,
-): boolean {
-  if (host === thisHost()) return mayBeAlive(pid, processStart);
-  return heartbeatAtMs > nowMs - SILENT_MS;
 }
 
 async function lastKey(table: MovedTable, sql: Sql): Promise<RowKey> {

@@ -3,9 +3,6 @@ import { markFromRow } from "../shared/transfer_mark.ts";
 import type { TransferMark, TransferState } from "../transfer.ts";
 import type { Sql } from "./connection.ts";
 
-/** Whether nobody may use them; each transaction that writes asks. */
-export const MARKED = "EXISTS (SELECT 1 FROM transfer WHERE state <> 'arrived')";
-
 export async function readMark(sql: Sql): Promise<TransferMark | null> {
   return markFromRow(await sql.get("SELECT id, state, other, at FROM transfer"));
 }

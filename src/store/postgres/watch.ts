@@ -4,7 +4,6 @@
  * do. Owns the connection that listens.
  */
 import type { Session } from "./connection.ts";
-import type { Place } from "./migrate.ts";
 import type { Server } from "./server.ts";
 
 /** How often the connection is tried, and everybody told to look for themselves. */
@@ -14,13 +13,6 @@ const DEAF_MS = 1_000;
 
 /** How long it may take to say that it is there. */
 const ALIVE_MS = 3_000;
-
-/** A channel of NOTIFY for each schema. */
-export const channelOf = ({ schema }: Place): string =>
-  `"queuectl_${schema.replaceAll('"', "").slice(0, 40)}"`;
-
-/** What a session that listens has said last, by which others see whose it is. */
-export const listenTo = (channel: string): string => `LISTEN ${channel}`;
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -91,7 +83,7 @@ export class ChangeWatch {
   async #tryListening(): Promise<void> {
     try {
       if (this.#session !== null && !this.#server.hasLeft(this.#session)) {
-        await this.#session.script(listenTo(this.#channel), ALIVE_MS);
+        await this.#session.script("SELECT 1", ALIVE_MS);
         return;
       }
       this.#session?.cut();
@@ -106,7 +98,7 @@ export class ChangeWatch {
         this.#session = null;
         if (this.#opening === null) this.#look();
       };
-      await session.script(listenTo(this.#channel));
+      await session.script(`LISTEN ${this.#channel}`);
     } catch {
       if (this.#session !== null) this.#server.hasLost(this.#session);
       this.#session = null;
