@@ -18,7 +18,7 @@ const MOST_LOSSES = 2;
 export class Reader implements Sql {
   readonly #server: Server;
   readonly #free: { session: Session; sinceMs: number }[] = [];
-  readonly #queue: (() => void)[] = [];
+  readonly #queue: { go: () => void; giveUp: (error: unknown) => void }[] = [];
   readonly #busy = new Set<Session>();
   #open = 0;
   #sweeper: ReturnType<typeof setInterval> | undefined;
@@ -92,11 +92,13 @@ export class Reader implements Sql {
           return session;
         } catch (error) {
           this.#open--;
-          this.#queue.shift()?.();
+          // Where nobody has a session, all have waited for this one; else for one that comes back.
+          if (this.#busy.size + this.#free.length > 0) this.#queue.shift()?.go();
+          else for (const { giveUp } of this.#queue.splice(0)) giveUp(error);
           throw error;
         }
       }
-      await new Promise<void>((resolve) => this.#queue.push(resolve));
+      await new Promise<void>((go, giveUp) => this.#queue.push({ go, giveUp }));
     }
   }
 
@@ -108,7 +110,7 @@ export class Reader implements Sql {
       this.#free.push({ session, sinceMs: performance.now() });
       this.#sweeper ??= setInterval(this.#sweep, IDLE_MS);
     }
-    this.#queue.shift()?.();
+    this.#queue.shift()?.go();
   }
 
   readonly #sweep = (): void => {
