@@ -58,11 +58,28 @@ const LEASE = `UPDATE jobs SET state = ${targetState("claim")}, lease_holder = $
   "started_at = $5, updated_at = $5 " +
   "FROM unnest($1::tid[], $2::text[]) AS leased (place, worker) WHERE jobs.ctid = leased.place";
 
+/**
+ * While a long backlog is worked off, a claim goes on where the last one has stopped, for so long: what
+ * was claimed stays in the index until the server tidies up, and to look from the beginning passes it all.
+ */
+const GOING_ON_MS = 100;
+
+/** A backlog is long when one claim takes so many jobs of it. */
+const LONG_BACKLOG = 128;
+
+/** What there was to claim from, and where the last claim has stopped. */
+interface Stop {
+  readonly lanes: readonly QueueLanes[];
+  /** When it was looked from the beginning. */
+  readonly lookedAtMs: number;
+}
+
 /** What a process remembers from one claim to the next. */
 export class Claims {
   readonly #keys = new Keys();
   #lastQueue = "";
   #isLastChunked = false;
+  #stop: Stop | null = null;
 
   async claim(request: ClaimRequest, transaction: Transaction): Promise<Claim> {
     if (request.slots.length === 0) return EMPTY;
@@ -70,13 +87,23 @@ export class Claims {
     const packing = new Packing(request);
     const asked = allRules(transaction); // together with the first lanes
     asked.catch(() => {}); // which are told of the same error
-    const queues = queueLanes(this.#lastQueue, search.nowMs, transaction);
-    const context = { search, packing, places: new Map<number, string>(), transaction };
+    const stop = this.#recentStop(search.nowMs);
+    const queues = stop === null
+      ? queueLanes(this.#lastQueue, search.nowMs, transaction)
+      : inTurn(stop.lanes, this.#lastQueue);
+    const context: Context = {
+      search,
+      packing,
+      places: new Map(),
+      streams: new Map(),
+      transaction,
+    };
     let isMoreDue = false;
     let looked = 0;
     let areQueuesLeft = true;
+    let page: QueueLanes[] = [];
     while (areQueuesLeft && !isMoreDue && looked < MOST_QUEUES) {
-      const page: QueueLanes[] = [];
+      page = [];
       while (page.length < QUEUES_AT_ONCE) {
         const { value, done } = await queues.next();
         if (done) {
@@ -107,8 +134,33 @@ export class Claims {
     const isCutShort = search.steps.left <= 0 || (areQueuesLeft && looked >= MOST_QUEUES);
     if (isCutShort && packing.slots.length > 0) isMoreDue = true;
     else if (isCutShort) search.expect(request.nowMs + GO_ON_AFTER_MS);
+    if (isMoreDue && !areQueuesLeft && looked === page.length) {
+      this.#stopAt(page, stop?.lookedAtMs ?? search.nowMs, context);
+    } else if (stop !== null) isMoreDue = true; // the next one looks from the beginning
     const { isHeldBack, nextDueAtMs } = search;
     return { slots: packing.slots, isMoreDue, isHeldBack, nextDueAtMs };
+  }
+
+  /** Where the last claim has stopped, if that is to be gone on from; it is so once. */
+  #recentStop(nowMs: number): Stop | null {
+    const stop = this.#stop;
+    this.#stop = null;
+    const agoMs = stop === null ? Infinity : nowMs - stop.lookedAtMs;
+    return agoMs >= 0 && agoMs < GOING_ON_MS ? stop : null;
+  }
+
+  #stopAt(page: readonly QueueLanes[], lookedAtMs: number, { places, streams }: Context): void {
+    if (places.size < LONG_BACKLOG) return;
+    const passed = (lane: Lane): Lane => {
+      const position = streams.get(lane)?.passed ?? null;
+      if (position === null) return lane;
+      return { ...lane, firstAtMs: position.runAt, firstSeq: position.seq };
+    };
+    const lanes = page.map(({ queue, levels }) => ({
+      queue,
+      levels: levels.map((level) => ({ ...level, plain: level.plain.map(passed) })),
+    }));
+    this.#stop = { lanes, lookedAtMs };
   }
 
   /**
@@ -163,17 +215,20 @@ export class Claims {
   }
 
   /** Jobs without a key, of one priority. */
-  #plainJobs(lanes: readonly Lane[], { search, transaction }: Context): Rows {
+  #plainJobs(lanes: readonly Lane[], { search, streams, transaction }: Context): Rows {
     const due = lanes.filter((lane) => search.isDue(lane));
-    return merge(due.map(({ queue, rank, kind, firstAtMs }) =>
-      new JobStream(
+    return merge(due.map((lane) => {
+      const { queue, rank, kind, firstAtMs, firstSeq } = lane;
+      const stream = new JobStream(
         (runAt, seq, limit) =>
           transaction.all(SELECT_DUE, queue, rank, kind, search.nowMs, runAt, seq, limit),
         // No more than there is room for, and one: what is read is locked, and others pass it over.
         () => Math.min(PAGE, search.room(kind, this.#isLastChunked) + 1),
-        firstAtMs!,
-      )
-    ));
+        { runAt: firstAtMs!, seq: firstSeq },
+      );
+      streams.set(lane, stream);
+      return stream;
+    }));
   }
 
   /** Jobs of one priority in a queue where some have a key: from each key one, in turn. */
@@ -239,7 +294,15 @@ interface Context {
   readonly packing: Packing;
   /** Where the rows of the jobs stand that are taken. */
   readonly places: Map<number, string>;
+  /** The jobs without a key of each lane that was looked into. */
+  readonly streams: Map<Lane, JobStream>;
   readonly transaction: Transaction;
+}
+
+/** Those after the given name first. */
+async function* inTurn(lanes: readonly QueueLanes[], after: string): AsyncGenerator<QueueLanes> {
+  yield* lanes.filter(({ queue }) => queue > after);
+  yield* lanes.filter(({ queue }) => queue <= after);
 }
 
 /** Where a queue's jobs come from; null: none of them may start now. */

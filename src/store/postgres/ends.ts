@@ -80,7 +80,7 @@ async function end(
   transaction: Transaction,
 ): Promise<void> {
   if (traits & TRAITS.UNIQUE) {
-    await transaction.run("DELETE FROM unique_keys WHERE seq = $1", seq);
+    transaction.send("DELETE FROM unique_keys WHERE seq = $1", seq);
   }
   if (traits & TRAITS.CALLBACK) {
     await recordDelivery(seq, state === "deleted" ? "cancelled" : state, atMs, transaction);
@@ -138,7 +138,7 @@ async function tell(
     await cancelOne(dependent, { error, atMs, endings }, transaction);
     return;
   }
-  await transaction.run(
+  transaction.send(
     "UPDATE dependencies SET is_met = 1 WHERE seq = $1 AND on_seq = $2",
     dependent,
     seq,

@@ -13,20 +13,32 @@ export interface Rows {
 /** A page of rows after this position. */
 export type ReadPage = (runAt: number, seq: number, limit: number) => Promise<Row[]>;
 
+/** A place in the order of due jobs. */
+export interface Position {
+  readonly runAt: number;
+  readonly seq: number;
+}
+
 export class JobStream implements Rows {
   readonly #read: ReadPage;
   readonly #pageSize: () => number;
   #rows: readonly Row[] = [];
   #index = 0;
   #isLastPage = false;
-  #runAt: number;
-  #seq = -1;
+  #position: Position;
+  #last: Row | undefined;
+  #passed: Row | undefined;
 
-  /** @param fromMs before which nothing is due. */
-  constructor(read: ReadPage, pageSize: () => number, fromMs = -1) {
+  /** @param after a place before the first row. */
+  constructor(read: ReadPage, pageSize: () => number, after: Position = { runAt: -1, seq: -1 }) {
     this.#read = read;
     this.#pageSize = pageSize;
-    this.#runAt = fromMs;
+    this.#position = after;
+  }
+
+  /** The row before the last one: whoever took that one, or left it, has taken this one. */
+  get passed(): Position | null {
+    return this.#passed === undefined ? null : positionOf(this.#passed);
   }
 
   /** The next row, which stays the next one. */
@@ -37,20 +49,24 @@ export class JobStream implements Rows {
 
   async next(): Promise<Row | undefined> {
     const row = await this.peek();
-    if (row !== undefined) this.#index++;
-    return row;
+    if (row === undefined) return undefined;
+    this.#index++;
+    this.#passed = this.#last;
+    return this.#last = row;
   }
 
   async #turn(): Promise<void> {
     const limit = this.#pageSize();
-    this.#rows = await this.#read(this.#runAt, this.#seq, limit);
+    this.#rows = await this.#read(this.#position.runAt, this.#position.seq, limit);
     this.#index = 0;
     this.#isLastPage = this.#rows.length < limit;
     const last = this.#rows.at(-1);
-    if (last === undefined) return;
-    this.#runAt = last["run_at"] as number;
-    this.#seq = last["seq"] as number;
+    if (last !== undefined) this.#position = positionOf(last);
   }
+}
+
+function positionOf(row: Row): Position {
+  return { runAt: row["run_at"] as number, seq: row["seq"] as number };
 }
 
 /** The rows of all streams, by due time and then insertion. */

@@ -16,6 +16,8 @@ export interface Lane {
   readonly kind: string;
   /** When its first job is due; null: it waits for other jobs. */
   readonly firstAtMs: number | null;
+  /** The first job's number, or one before it. */
+  readonly firstSeq: number;
   /** When the first job is due that is not yet. */
   readonly nextAtMs: number | null;
 }
@@ -115,6 +117,7 @@ function laneFromRow(row: Row): Lane {
     priority: isKeyed ? -rank / 2 + 0 : -(rank + 1) / 2 + 0,
     kind: row["kind"] as string,
     firstAtMs: firstAt === HELD_MS ? null : firstAt,
+    firstSeq: 0,
     nextAtMs: nextAt === HELD_MS ? null : nextAt,
   };
 }
