@@ -6,6 +6,7 @@
  * its owner should have ended but did not is a failure of the test.
  */
 import { join } from "node:path";
+import { parseDuration } from "../../src/lib/duration.ts";
 import { type TempDatabase, tempDatabase } from "./backend.ts";
 import { program, queuectl, type Ran, Service } from "./cli.ts";
 import { eventually } from "./eventually.ts";
@@ -31,6 +32,8 @@ export interface RunOptions {
   readonly stdin?: string;
   /** The database; by default the sandbox's own. */
   readonly db?: string;
+  /** After so long the program is killed and the test fails. */
+  readonly timeoutMs?: number;
 }
 
 export interface StartOptions extends RunOptions {
@@ -87,8 +90,9 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Runs the program to its end. */
-  run(args: readonly string[], { env, db = this.db, stdin }: RunOptions = {}): Promise<Ran> {
-    return queuectl(args, { cwd: this.dir, db, stdin, env: { ...this.#marked(), ...env } });
+  run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+    const { env, db = this.db, ...rest } = options;
+    return queuectl(args, { ...rest, cwd: this.dir, db, env: { ...this.#marked(), ...env } });
   }
 
   /** Runs the program and returns its stdout; it must exit with 0. */
@@ -120,7 +124,8 @@ export class Sandbox implements AsyncDisposable {
 
   /** Waits until the jobs are finished; returns the exit code: 0 when all are completed. */
   async wait(ids: readonly string[], timeout = "25s"): Promise<number> {
-    const { code, stderr } = await this.run(["wait", "--timeout", timeout, ...ids]);
+    const timeoutMs = parseDuration(timeout)! + START_LIMIT_MS;
+    const { code, stderr } = await this.run(["wait", "--timeout", timeout, ...ids], { timeoutMs });
     if (code === 4) throw new Error(`jobs were not finished after ${timeout}: ${stderr}`);
     return code;
   }

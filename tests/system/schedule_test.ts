@@ -5,7 +5,7 @@ import { eventually } from "../helpers/eventually.ts";
 import { type JobJson, Sandbox } from "../helpers/program.ts";
 
 /** Generous: what is measured is that somebody is woken, not how fast this machine is. */
-const SOON_MS = 2_000;
+const SOON_MS = 4_000;
 
 const timeOf = (job: JobJson, name: string) => Date.parse(job[name]);
 
