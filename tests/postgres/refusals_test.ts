@@ -182,7 +182,7 @@ host    all app,poor,guest 127.0.0.1/32 scram-sha-256
 `;
 
 const ROLES = `
-SET password_encryption = 'scram-sha-256';
+ALTER ROLE postgres SET password_encryption = 'scram-sha-256';
 CREATE ROLE app LOGIN PASSWORD '${SECRET}'; CREATE ROLE outsider LOGIN; CREATE ROLE holder LOGIN;
 CREATE ROLE secure LOGIN PASSWORD '${SECRET}'; CREATE ROLE poor LOGIN PASSWORD '${SECRET}' CONNECTION LIMIT 0;
 CREATE ROLE guest LOGIN PASSWORD '${SECRET}'; GRANT app TO secure, holder;
