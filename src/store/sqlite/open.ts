@@ -61,8 +61,8 @@ export async function openDatabase(path: string, driver: Driver): Promise<Connec
   }
 }
 
-/** Creates the file for its owner alone, and says what is wrong better than SQLite does. */
-function createFile(path: string): void {
+/** Creates the file for its owner alone, if there is none, and says what is wrong better than SQLite does. */
+export function createFile(path: string): void {
   try {
     Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 }).close();
   } catch (error) {

@@ -38,7 +38,7 @@ import {
 } from "./connection.ts";
 import { changeMark, readMark, writeMark } from "./transfer_mark.ts";
 import { checkVersion } from "./migrate.ts";
-import { openDatabase } from "./open.ts";
+import { createFile, openDatabase } from "./open.ts";
 
 /** How long others, such as a command that is just ending, may have the file open. */
 const EXCLUSIVE_PATIENCE_MS = 2_000;
@@ -70,12 +70,12 @@ async function refuseOther(path: string, driver: Driver): Promise<void> {
   try {
     Deno.statSync(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw openProblem(error, path);
-    throw new StoreUnavailableError(`there is no database ${path}`);
+    if (error instanceof Deno.errors.NotFound) {
+      throw new StoreUnavailableError(`there is no database ${path}`);
+    } // else it is told below what is wrong
   }
-  const connection = await openConnection(path, driver).catch((error) => {
-    throw openProblem(error, path);
-  });
+  createFile(path);
+  const connection = await openConnection(path, driver);
   try {
     if (checkVersion(connection, path) > 0) return;
   } catch (error) {
@@ -84,14 +84,6 @@ async function refuseOther(path: string, driver: Driver): Promise<void> {
     connection.close();
   }
   throw new StoreUnavailableError(`the database ${path} holds no queue: the file is empty`);
-}
-
-function openProblem(error: unknown, path: string): unknown {
-  const told = asStoreError(error, path);
-  if (told !== error) return told;
-  const isDenied = error instanceof Deno.errors.PermissionDenied;
-  const reason = isDenied ? "permission denied" : "it cannot be opened";
-  return new StoreUnavailableError(`cannot use the database ${path}: ${reason}`, { cause: error });
 }
 
 class SqliteSide implements TransferSide {
