@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { JobState } from "../../../src/job/state.ts";
 import { STATES } from "../../../src/job/state.ts";
-import type { JobStore } from "../../../src/store/store.ts";
-import { newJob, newJobs, T0 } from "../../helpers/jobs.ts";
+import type { Change, JobStore } from "../../../src/store/store.ts";
+import { newExtras, newJob, newJobs, T0 } from "../../helpers/jobs.ts";
 import {
   buryOne,
   bytesOf,
@@ -208,5 +208,26 @@ export function changePromises({ test }: Suite): void {
         await store.cancel(id, T0 + 3);
       }
     }
+  });
+
+  test("of many changes at once each is told what became of its own", async (store) => {
+    const after = { ids: ["first"], on: "any" } as const;
+    await store.add([newJob({ id: "running" }), newJob({ id: "first" })], T0);
+    await claimOne(store);
+    const waiting = newJob({ id: "waiting", extras: newExtras({ after }) });
+    await store.add([waiting, newJob({ id: "plain" })], T0);
+    const ids = ["plain", "nobody", "first", "plain", "running", "waiting"];
+    const all = async (change: (id: string) => Promise<Change>) =>
+      (await Promise.all(ids.map(change))).map(({ result }) => result);
+    assert.deepEqual(await all((id) => store.cancel(id, T0)), [
+      ...["changed", "missing", "changed", "refused", "requested", "changed"],
+    ]);
+    assert.deepEqual(await all((id) => store.requeue(id, T0)), [
+      ...["changed", "missing", "changed", "refused", "refused", "changed"],
+    ]);
+    assert.deepEqual(await all((id) => store.remove(id, T0)), [
+      ...["changed", "missing", "changed", "missing", "refused", "changed"],
+    ]);
+    assert.deepEqual((await listAll(store)).map(({ id }) => id), ["running"]);
   });
 }
