@@ -101,7 +101,7 @@ function proveMoves(server: PostgresServer): void {
     await from.execute("UPDATE queuectl_schema SET version = version + 1");
     await assert.rejects(
       move(from, to),
-      /has schema version \d+, of which this queuectl knows \d+/,
+      /a newer queuectl has added to the database .* would leave behind/,
     );
   });
 }

@@ -29,7 +29,7 @@ import type {
 import type { Session, Sql, SqlValue } from "./connection.ts";
 import { isLost } from "./errors.ts";
 import { othersAt } from "./generation.ts";
-import { enterTables, type Place, STEPS } from "./migrate.ts";
+import { enterTables, type Place } from "./migrate.ts";
 import { Server } from "./server.ts";
 import { changeMark, readMark, writeMark } from "./transfer_mark.ts";
 
@@ -65,17 +65,9 @@ export async function openPostgresSide(
       );
     }
     const row = (await session.get(
-      "SELECT version, concat_ws(' ', 'postgres', pg_postmaster_start_time(), current_database(), " +
-        "current_schema()) AS identity FROM queuectl_schema",
+      "SELECT concat_ws(' ', 'postgres', pg_postmaster_start_time(), current_database(), " +
+        "current_schema()) AS identity",
     ))!;
-    if ((row["version"] as number) > STEPS.length) {
-      throw new StoreUnavailableError(
-        `the database ${server.shown} has schema version ${
-          row["version"]
-        }, of which this queuectl ` +
-          `knows ${STEPS.length}: something might be left behind; use the newer queuectl that made it`,
-      );
-    }
     return new PostgresSide(session, { server, place, identity: row["identity"] as string });
   } catch (error) {
     await session.close();
