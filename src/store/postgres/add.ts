@@ -157,13 +157,28 @@ const MOST_BYTES = 16 * 1024 * 1024;
 /** Rows of `jobs` to be inserted. */
 class JobRows implements DeferredRows {
   #jobs: { job: NewJob; nowMs: number }[] = [];
+  #bytes = 0;
 
   put(job: NewJob, nowMs: number): void {
     this.#jobs.push({ job, nowMs });
+    this.#bytes += sizeOf(job.payload);
+  }
+
+  get isLarge(): boolean {
+    return this.#bytes >= MOST_BYTES;
   }
 
   /** The numbers of the jobs by their ids. */
-  async write(transaction: Transaction): Promise<Map<string, number>> {
+  write(transaction: Transaction): Promise<Map<string, number>> {
+    if (this.isLarge) return this.#writeInParts(transaction);
+    const jobs = this.#jobs;
+    this.forget();
+    return jobs.length === 0
+      ? Promise.resolve(new Map())
+      : insert(jobs, transaction).then((pairs) => new Map(pairs));
+  }
+
+  async #writeInParts(transaction: Transaction): Promise<Map<string, number>> {
     const jobs = this.#jobs;
     this.forget();
     const seqs = new Map<string, number>();
@@ -180,15 +195,16 @@ class JobRows implements DeferredRows {
 
   forget(): void {
     this.#jobs = [];
+    this.#bytes = 0;
   }
 }
 
-async function insert(
+function insert(
   jobs: readonly { readonly job: NewJob; readonly nowMs: number }[],
   transaction: Transaction,
 ): Promise<[string, number][]> {
   const column = <T>(value: (job: NewJob) => T) => jobs.map(({ job }) => value(job));
-  const rows = await transaction.all(
+  const inserting = transaction.all(
     INSERT,
     column(({ id }) => id),
     column(({ queue }) => queue),
@@ -204,7 +220,9 @@ async function insert(
     column(({ extras }) => extras?.key ?? null),
     column((job) => job.extras === null ? 0 : extras.traitsOf(job.extras)),
   );
-  return rows.map((row) => [row["id"] as string, row["seq"] as number]);
+  return inserting.then((rows) =>
+    rows.map((row) => [row["id"] as string, row["seq"] as number] as [string, number])
+  );
 }
 
 function sizeOf(payload: Payload): number {

@@ -10,7 +10,7 @@ import { StoreUnavailableError } from "../../job/errors.ts";
 import { pause } from "../../lib/pause.ts";
 import { CommitMarks } from "./commit_mark.ts";
 import type { Session, Sql } from "./connection.ts";
-import { isConflict, isLost } from "./errors.ts";
+import { isConflict, isLost, TryAgain } from "./errors.ts";
 import { Journal } from "./journal.ts";
 import { LOCKS, type Place } from "./migrate.ts";
 import type { Server } from "./server.ts";
@@ -18,6 +18,9 @@ import { NeedsExclusive, OpenTransaction, type Transaction } from "./transaction
 
 /** What is done in a transaction. May run several times. */
 export type Work = (transaction: Transaction) => Promise<unknown>;
+
+/** What is sent right behind a commit, though it does not belong to it; null: nothing. */
+export type Announce = (transaction: OpenTransaction) => string | null;
 
 /** A transaction that is over, and what its operations have returned. */
 export interface Committed {
@@ -40,11 +43,18 @@ const VERDICT_MS = 15_000;
 const BEGUN = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms, " +
   `(SELECT value FROM meta WHERE key = 'events_until') AS until`;
 
+/** Fails when somebody follows who did not before. */
+const STILL_CALM = "SELECT 1 / (CASE WHEN value > $1 THEN 0 ELSE 1 END) AS is_calm FROM meta " +
+  "WHERE key = 'events_until'";
+const DIVISION_BY_ZERO = "22012";
+
 export class Committer {
   readonly #server: Server;
   readonly #place: Place;
   readonly #marks: CommitMarks;
   #session: Session | null;
+  /** Whether nobody followed when the last transaction began. */
+  #isCalm = false;
 
   /** @param name which nobody else has. */
   constructor(
@@ -65,14 +75,18 @@ export class Committer {
    * One transaction, tried until it is committed or cannot be. `last` is done after what the others
    * have deferred.
    */
-  async commit(first: readonly Work[], last: readonly Work[] = []): Promise<Committed> {
+  async commit(
+    first: readonly Work[],
+    last: readonly Work[] = [],
+    announce: Announce = () => null,
+  ): Promise<Committed> {
     let isExclusive = false;
     let losses = 0;
     const sinceMs = performance.now();
     const isLate = () => performance.now() - sinceMs > CONFLICTS_MS;
     for (let conflicts = 0;;) {
       try {
-        return await this.#attempt(first, last, isExclusive);
+        return await this.#attempt(first, last, { isExclusive, announce });
       } catch (error) {
         if (isConflict(error) && conflicts < MOST_CONFLICTS && !isLate()) {
           isExclusive ||= error instanceof NeedsExclusive;
@@ -108,7 +122,7 @@ export class Committer {
   async #attempt(
     first: readonly Work[],
     last: readonly Work[],
-    isExclusive: boolean,
+    { isExclusive, announce }: { isExclusive: boolean; announce: Announce },
   ): Promise<Committed> {
     const session = await this.#openSession();
     const results: unknown[] = [];
@@ -121,7 +135,7 @@ export class Committer {
     } catch (error) {
       await this.#giveUp(session, transaction, error);
     }
-    await this.#end(session, transaction);
+    await this.#end(session, transaction, announce);
     return { results, transaction };
   }
 
@@ -137,7 +151,9 @@ export class Committer {
     const askedMs = clock.ask();
     const beginning = session.ahead(BEGUN).then(([row]) => {
       clock.heard(row!["now_ms"] as number, askedMs);
-      return { nowMs: clock.now(), untilMs: row!["until"] as number };
+      const begun = { nowMs: clock.now(), untilMs: row!["until"] as number };
+      this.#isCalm = begun.untilMs <= begun.nowMs;
+      return begun;
     });
     beginning.catch(() => {}); // the statement that it goes with is told
     return new Journal(() => {
@@ -146,18 +162,36 @@ export class Committer {
     });
   }
 
-  /** Writes what was gathered, and commits: together, where nothing is to be looked at in between. */
-  async #end(session: Session, transaction: OpenTransaction): Promise<void> {
+  /**
+   * Writes what was gathered, and commits: together, where nothing is to be looked at in between. Where
+   * nobody seems to follow, that is checked on the way, and not known before.
+   */
+  async #end(
+    session: Session,
+    transaction: OpenTransaction,
+    announce: Announce,
+  ): Promise<void> {
     const mark = this.#marks.next();
+    const isCalm = this.#isCalm && !transaction.journal.isKnown;
     let isCommitting = false;
     try {
       await transaction.end(() => {
         isCommitting = true;
-        const marking = this.#marks.leave(mark, this.#server.clock.now(), session);
-        return Promise.all([marking, session.run("COMMIT")]);
-      });
+        const nowMs = this.#server.clock.now();
+        if (isCalm) void session.ahead(STILL_CALM, nowMs);
+        const marking = this.#marks.leave(mark, nowMs, session);
+        const committing = session.run("COMMIT");
+        const announcement = announce(transaction);
+        if (announcement !== null) session.run(announcement).catch(() => {});
+        return Promise.all([marking, committing]);
+      }, isCalm);
     } catch (error) {
-      if (!isCommitting || !isLost(error)) await this.#giveUp(session, transaction, error);
+      if (!isCommitting || !isLost(error)) {
+        const hasBegun = (error as { code?: unknown } | null)?.code === DIVISION_BY_ZERO;
+        if (hasBegun) this.#isCalm = false;
+        const again = hasBegun ? new TryAgain("somebody follows from now on") : error;
+        await this.#giveUp(session, transaction, again);
+      }
       this.#lose();
       if (!await this.#wasCommitted(mark)) throw error;
     }

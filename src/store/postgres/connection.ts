@@ -27,7 +27,7 @@ export type SqlValue =
   | readonly (string | number | null | Uint8Array)[];
 
 /** A row by column name. */
-export type Row = Record<string, string | number | boolean | null | Uint8Array>;
+export type Row = Record<string, string | number | boolean | null | Uint8Array | number[]>;
 
 /** Something that runs statements. */
 export interface Sql {
@@ -181,16 +181,18 @@ export class Session implements Sql {
     return rows;
   }
 
-  async all(text: string, ...values: SqlValue[]): Promise<Row[]> {
-    return (await this.#run(text, values)).rows;
+  // None of them is async: what cannot be sent is thrown at once, before anything else goes along.
+
+  all(text: string, ...values: SqlValue[]): Promise<Row[]> {
+    return this.#run(text, values).then(({ rows }) => rows);
   }
 
-  async get(text: string, ...values: SqlValue[]): Promise<Row | undefined> {
-    return (await this.#run(text, values)).rows[0];
+  get(text: string, ...values: SqlValue[]): Promise<Row | undefined> {
+    return this.#run(text, values).then(({ rows }) => rows[0]);
   }
 
-  async run(text: string, ...values: SqlValue[]): Promise<number> {
-    return (await this.#run(text, values)).rowCount ?? 0;
+  run(text: string, ...values: SqlValue[]): Promise<number> {
+    return this.#run(text, values).then(({ rowCount }) => rowCount ?? 0);
   }
 
   /** Sends what waits, together with what is asked for in this turn. */
@@ -245,7 +247,11 @@ export class Session implements Sql {
         for (const [index, { resolve }] of waiting.entries()) resolve(results[index]!);
       } catch (error) {
         const noted = this.#noted(error);
-        for (const { reject } of waiting) reject(noted);
+        for (const [index, { resolve, reject }] of waiting.entries()) {
+          const result = group.results[index]; // of those before the one that failed
+          if (result === undefined) reject(noted);
+          else resolve(result);
+        }
       }
     }
     this.#isSending = false;
@@ -270,7 +276,7 @@ function assertServes(greeting: Row): void {
   }
 }
 
-const [INT8, NUMERIC, BYTEA] = [20, 1700, 17];
+const [INT8, INT8_ARRAY, NUMERIC, BYTEA] = [20, 1016, 1700, 17];
 
 type Parser = (text: string) => Row[string];
 
@@ -281,6 +287,7 @@ interface Driver {
 /** All whole numbers here are safe integers: times in milliseconds, counters. */
 function parserOf(pg: Driver, oid: number): Parser {
   if (oid === INT8 || oid === NUMERIC) return Number;
+  if (oid === INT8_ARRAY) return (text) => JSON.parse(`[${text.slice(1, -1)}]`);
   const parse = pg.types.getTypeParser(oid, "text");
   return oid === BYTEA ? (text) => new Uint8Array(parse(text) as Uint8Array) : parse;
 }

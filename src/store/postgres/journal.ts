@@ -37,6 +37,11 @@ export class Journal {
     this.#begin = begin;
   }
 
+  /** Whether it is known whether anybody follows. */
+  get isKnown(): boolean {
+    return this.#begun !== null;
+  }
+
   /** @throws {unknown} when the transaction could not begin. */
   async known(): Promise<Begun> {
     return this.#begun ??= await this.#begin();

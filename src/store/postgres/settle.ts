@@ -32,11 +32,15 @@ const BEGIN = `UPDATE jobs SET state = ${targetState("begin")}, updated_at = $4 
 const RENEW = `UPDATE jobs SET lease_expires_at = $4 FROM ${ENDED} ` +
   `WHERE ${HOLDS_LEASE} AND ${from("complete")} RETURNING jobs.seq, jobs.lease_token`;
 
-const COMPLETE = `UPDATE jobs SET state = ${targetState("complete")}, result = ended.result, ` +
+// Answers with a row for each sort of job, not for each job.
+const COMPLETE =
+  `WITH settled AS (UPDATE jobs SET state = ${targetState("complete")}, result = ended.result, ` +
   "last_error = NULL, updated_at = $4, finished_at = $4 " +
   "FROM unnest($1::bigint[], $2::bigint[], $5::text[]) AS ended (seq, token, result) " +
   `WHERE ${HOLDS_LEASE} AND ${from("complete")} ` +
-  "RETURNING jobs.seq, jobs.lease_token, jobs.queue, jobs.traits";
+  "RETURNING jobs.seq, jobs.lease_token, jobs.queue, jobs.traits) " +
+  "SELECT queue, traits, array_agg(seq) AS seqs, array_agg(lease_token) AS tokens FROM settled " +
+  "GROUP BY queue, traits";
 
 const HELD = "SELECT cancel_requested_at FROM jobs WHERE seq = $1 AND lease_token = $2 " +
   `AND lease_holder = $3 AND ${from("complete")}`;
@@ -114,17 +118,25 @@ async function settleCompleted(
 ): Promise<Leases> {
   const results = ended.map(({ outcome }) => outcome.event === "complete" ? outcome.result : null);
   const rows = await transaction.all(COMPLETE, ...columnsOf(ended), holder, nowMs, results);
-  const seqs = rows.map((row) => row["seq"] as number);
-  await transaction.journal.jobs("job.completed", seqs, transaction);
+  const leases = new Map<number, number>();
   for (const row of rows) {
-    transaction.count(row["queue"] as string, "leased", -1);
-    transaction.count(row["queue"] as string, "completed", 1);
-    if (row["traits"] === 0) continue;
-    const job = { seq: row["seq"] as number, traits: row["traits"] as number };
-    await onEnd(job, "completed", nowMs, transaction);
+    const [seqs, tokens] = [row["seqs"] as number[], row["tokens"] as number[]];
+    for (const [index, seq] of seqs.entries()) leases.set(seq, tokens[index]!);
+    transaction.count(row["queue"] as string, "leased", -seqs.length);
+    transaction.count(row["queue"] as string, "completed", seqs.length);
   }
-  if (rows.length > 0) transaction.tally("completed", rows.length, nowMs);
-  return leasesOf(rows);
+  if (leases.size === 0) return leases;
+  transaction.tally("completed", leases.size, nowMs);
+  const inOrder = new Set(ended.filter((one) => holds(leases, one)).map(({ seq }) => seq));
+  await transaction.journal.jobs("job.completed", [...inOrder], transaction);
+  for (const row of rows) {
+    const traits = row["traits"] as number;
+    if (traits === 0) continue;
+    for (const seq of row["seqs"] as number[]) {
+      await onEnd({ seq, traits }, "completed", nowMs, transaction);
+    }
+  }
+  return leases;
 }
 
 const endOne = (event: JobEvent, assignments: string) =>

@@ -19,9 +19,14 @@ export interface Result {
   readonly rowCount: number | null;
 }
 
+interface Stream {
+  readonly writable: boolean;
+  write(bytes: Uint8Array): unknown;
+}
+
 /** Of the driver's connection. */
 interface Wire {
-  readonly stream: { cork?(): void; uncork?(): void };
+  stream: Pick<Stream, "write" | "writable">;
   close(what: { type: "S"; name: string }): void;
   parse(what: { text: string; name?: string }): void;
   bind(what: { statement?: string; values: readonly (string | Buffer | null)[] }): void;
@@ -48,7 +53,8 @@ export class StatementGroup {
   readonly #statements: readonly Statement[];
   readonly #prepared: Prepared;
   readonly #parserOf: (type: number) => Parser;
-  readonly #results: Result[] = [];
+  /** Of those that are done. */
+  readonly results: Result[] = [];
   #rows: Row[] = [];
   #names: string[] = [];
   #parsers: Parser[] = [];
@@ -68,7 +74,10 @@ export class StatementGroup {
   }
 
   submit(wire: Wire): void {
-    wire.stream.cork?.();
+    // One write for all: each takes its time, and the driver makes three for a statement.
+    const { stream } = wire;
+    const pieces: Uint8Array[] = [];
+    wire.stream = { writable: stream.writable, write: (bytes) => pieces.push(bytes) };
     try {
       const sent = new Set<string>();
       for (const { text, values, name } of this.#statements) {
@@ -85,8 +94,9 @@ export class StatementGroup {
       }
       wire.sync(); // only one: whatever follows an error is skipped
     } finally {
-      wire.stream.uncork?.();
+      wire.stream = stream;
     }
+    if (stream.writable) stream.write(Buffer.concat(pieces));
   }
 
   handleRowDescription({ fields }: { fields: readonly Field[] }): void {
@@ -109,15 +119,15 @@ export class StatementGroup {
   }
 
   handleCommandComplete({ text }: { text: string }): void {
-    const { name } = this.#statements[this.#results.length]!;
+    const { name } = this.#statements[this.results.length]!;
     if (name !== undefined) this.#prepared.set(name, true);
     const count = /\d+$/.exec(text);
-    this.#results.push({ rows: this.#rows, rowCount: count === null ? null : Number(count[0]) });
+    this.results.push({ rows: this.#rows, rowCount: count === null ? null : Number(count[0]) });
     this.#rows = [];
   }
 
   handleReadyForQuery(): void {
-    if (this.#error === null) this.callback(null, this.#results);
+    if (this.#error === null) this.callback(null, this.results);
     else this.callback(this.#error);
   }
 

@@ -44,6 +44,9 @@ export interface Transaction extends Sql {
 
 /** Rows that several operations of a commit have gathered. */
 export interface DeferredRows {
+  /** Whether they are too many for one statement. */
+  readonly isLarge: boolean;
+  /** Sends all of them before it returns, unless they are many. */
   write(transaction: Transaction): Promise<unknown>;
   forget(): void;
 }
@@ -155,18 +158,30 @@ export class OpenTransaction implements Transaction {
     this.#deferred.add(rows);
   }
 
-  async writeDeferred(): Promise<void> {
-    for (const rows of this.#deferred) await rows.write(this);
+  /** @throws {unknown} at once, and not later, when what is to be written cannot be sent. */
+  writeDeferred(): Promise<unknown> {
+    const deferred = [...this.#deferred];
     this.#deferred.clear();
+    return Promise.all(deferred.map((rows) => rows.write(this)));
   }
 
-  /** Writes what was gathered, and commits. */
-  async end(commit: () => Promise<unknown>): Promise<void> {
+  /**
+   * Writes what was gathered, and commits.
+   *
+   * @param isCalm nobody follows, as far as is known: `commit` checks that, and goes along at once.
+   */
+  async end(commit: () => Promise<unknown>, isCalm: boolean): Promise<void> {
     this.#writeCounts();
     this.#writeTallies();
-    await this.writeDeferred();
-    // Nothing is committed before it is known that the transaction may be.
-    await this.journal.known();
+    const isLarge = [...this.#deferred].some((rows) => rows.isLarge);
+    const writing = this.writeDeferred();
+    if (isCalm && !isLarge) {
+      writing.catch(() => {}); // the commit fails with the same error
+      await commit();
+      await writing;
+      return;
+    }
+    await writing;
     // Last, because those who follow wait for each other from here to the commit.
     await this.journal.write(this);
     await commit();

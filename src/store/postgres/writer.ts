@@ -57,8 +57,8 @@ export class Writer {
   #lazyTimer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> | null = null;
   #runningBeside: Promise<void> | null = null;
-  /** Whether the next commit still waits for what this turn of the event loop brings. */
-  #isGathering = false;
+  /** Whether a commit of the main connection is under way that those who wait now come too late for. */
+  #isCommitting = false;
   #untold = false;
   #lastToldMs = -Infinity;
   #added = 0;
@@ -113,7 +113,7 @@ export class Writer {
       await this.#runningBeside;
       await this.#running;
     }
-    await this.#tell(this.#main, true);
+    await this.#tellLate();
     await this.#main.close();
     await this.#beside.close();
   }
@@ -144,7 +144,7 @@ export class Writer {
         this.#running = null;
         if (this.#isAnyWaiting && this.#lazyTimer === undefined) this.#start();
       });
-    } else if (!this.#isGathering && this.#isAnyForBeside) {
+    } else if (this.#isCommitting && this.#isAnyForBeside) {
       this.#runningBeside ??= this.#runBeside().finally(() => {
         this.#runningBeside = null;
         if (this.#isAnyWaiting && this.#lazyTimer === undefined) this.#start();
@@ -153,22 +153,20 @@ export class Writer {
   }
 
   async #run(): Promise<void> {
-    this.#isGathering = true;
     await new Promise((resolve) => setImmediate(resolve)); // what this turn brings goes together
-    this.#isGathering = false;
     while (this.#waiting.length > 0 || this.#runningBeside === null && this.#isAnyWaiting) {
       const first = this.#waiting.splice(0, MAX_BATCH);
       const isWhole = this.#waiting.length === 0 && this.#runningBeside === null;
       const last = isWhole ? this.#waitingLast.splice(0) : [];
+      this.#isCommitting = true;
       await this.#commitAll(this.#main, first, last);
-      void this.#tell(this.#main, !this.#isAnyWaiting);
     }
+    await this.#tellLate();
     if (this.#added >= FOLD_AFTER || this.#main.hasManyMarks) await this.#fold();
   }
 
   async #runBeside(): Promise<void> {
     await this.#commitAll(this.#beside, [], this.#waitingLast.splice(0));
-    void this.#tell(this.#beside, !this.#isAnyWaiting);
   }
 
   async #commitAll(
@@ -177,12 +175,23 @@ export class Writer {
     last: readonly Operation[],
   ): Promise<void> {
     const batch = [...first, ...last];
+    let isTold = false;
     try {
-      const { results, transaction } = await committer.commit(first.map(workOf), last.map(workOf));
-      if (batch.some(({ isQuiet }) => !isQuiet) || transaction.hasCounted) this.#untold = true;
+      const { results, transaction } = await committer.commit(
+        first.map(workOf),
+        last.map(workOf),
+        (transaction) => {
+          if (batch.some(({ isQuiet }) => !isQuiet) || transaction.hasCounted) this.#untold = true;
+          isTold = this.#mayTell();
+          return isTold ? this.#announcement : null;
+        },
+      );
+      if (isTold) this.#untold = false;
+      if (committer === this.#main) this.#isCommitting = false;
       this.#follow(transaction);
       for (const [index, { resolve }] of batch.entries()) resolve(results[index]);
     } catch (error) {
+      if (committer === this.#main) this.#isCommitting = false;
       const told = this.#server.told(error);
       const isStoreFailure = told instanceof StoreUnavailableError && told !== error;
       const isHopeless = !committer.hasSession || isStoreFailure && !isConflict(error);
@@ -203,15 +212,21 @@ export class Writer {
     if (transaction.journal.hasTold) this.onTold();
   }
 
-  /** Tells other processes that they may want to look; now and then, or when nothing else is to do. */
-  async #tell(committer: Committer, isIdle: boolean): Promise<void> {
-    if (!this.#untold) return;
+  /** Whether other processes are to be told that they may want to look: now and then, or at the end. */
+  #mayTell(): boolean {
     const nowMs = performance.now();
-    if (!isIdle && nowMs - this.#lastToldMs < TELL_EVERY_MS) return;
-    this.#untold = false;
+    if (!this.#untold || this.#isAnyWaiting && nowMs - this.#lastToldMs < TELL_EVERY_MS) {
+      return false;
+    }
     this.#lastToldMs = nowMs;
-    // Others look by themselves now and then; the next write finds out what is wrong.
-    await committer.say(this.#announcement);
+    return true;
+  }
+
+  /** Others look by themselves now and then; the next write finds out what is wrong. */
+  async #tellLate(): Promise<void> {
+    if (!this.#untold) return;
+    this.#untold = false;
+    await this.#main.say(this.#announcement);
   }
 
   async #fold(): Promise<void> {

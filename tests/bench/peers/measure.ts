@@ -48,6 +48,9 @@ const DRAIN_PATIENCE_MS = 12_000;
 const STEP_PATIENCE_MS = 40_000;
 const LATENCY_PATIENCE_MS = 6_000;
 
+/** The unit of processor time in /proc. */
+const TICKS_PER_SECOND = 100;
+
 const options: MeasureOptions = JSON.parse(process.argv[2]!);
 
 async function main(): Promise<void> {
@@ -74,15 +77,18 @@ async function main(): Promise<void> {
   });
 
   const adding = await openOne("adding");
-  await step("one", async () => ({ perSecond: await addForAWhile(1, () => adding.add(TEXT)) }));
-  await step("concurrent", async () => ({
-    perSecond: await addForAWhile(IN_FLIGHT, () => adding.add(TEXT)),
-  }));
+  const cpuOf = (queue: PeerQueue) => () =>
+    cpuUs([process.pid, ...options.serverPids, ...queue.serverPids?.() ?? []]);
+  const cpu = cpuOf(adding);
+  await step("one", () => addForAWhile({ inFlight: 1, jobsEach: 1, cpu }, () => adding.add(TEXT)));
+  await step(
+    "concurrent",
+    () => addForAWhile({ inFlight: IN_FLIGHT, jobsEach: 1, cpu }, () => adding.add(TEXT)),
+  );
   const { addMany } = adding;
   if (addMany !== null) {
-    await step("bulk", async () => ({
-      perSecond: HUNDRED.length * await addForAWhile(1, () => addMany(HUNDRED)),
-    }));
+    const jobsEach = HUNDRED.length;
+    await step("bulk", () => addForAWhile({ inFlight: 1, jobsEach, cpu }, () => addMany(HUNDRED)));
   }
   await adding.close();
 
@@ -96,25 +102,29 @@ async function main(): Promise<void> {
     onStart?.();
   };
   await step("drain", async () => {
+    let cpuBefore = cpuOf(queue)();
     let beganMs = performance.now();
     let before = options.drainJobs;
     workers = await queue.work(count);
     if (workers.isRemote) {
       before = await queue.unfinished();
+      cpuBefore = cpuOf(queue)();
       beganMs = performance.now();
     }
     const left = await untilDrained(queue, () => workers!.isRemote || started >= before);
-    return { perSecond: (before - left) / (performance.now() - beganMs) * 1_000 };
+    return figures(before - left, performance.now() - beganMs, cpuOf(queue)() - cpuBefore);
   });
   await step("flow", async () => {
     started = 0;
+    const cpuBefore = cpuOf(queue)();
     const beganMs = performance.now();
     await addInFlight(queue, options.flowJobs);
     const left = await untilDrained(
       queue,
       () => workers!.isRemote || started >= options.flowJobs,
     );
-    return { perSecond: (options.flowJobs - left) / (performance.now() - beganMs) * 1_000 };
+    const done = options.flowJobs - left;
+    return figures(done, performance.now() - beganMs, cpuOf(queue)() - cpuBefore);
   });
   await step("latency", async () => {
     const submit = queue.submitToStartMs?.bind(queue) ?? (async (text: string) => {
@@ -143,8 +153,12 @@ async function main(): Promise<void> {
   await queue.close();
 }
 
-/** Repeats the call with so many under way; calls a second. */
-async function addForAWhile(inFlight: number, add: () => unknown): Promise<number> {
+/** Repeats the call with so many under way. */
+async function addForAWhile(
+  { inFlight, jobsEach, cpu }: { inFlight: number; jobsEach: number; cpu: () => number },
+  add: () => unknown,
+): Promise<Record<string, number>> {
+  const cpuBefore = cpu();
   const beganMs = performance.now();
   const untilMs = beganMs + options.addMs;
   let calls = 0;
@@ -154,7 +168,11 @@ async function addForAWhile(inFlight: number, add: () => unknown): Promise<numbe
       calls++;
     }
   }));
-  return calls / (performance.now() - beganMs) * 1_000;
+  return figures(calls * jobsEach, performance.now() - beganMs, cpu() - cpuBefore);
+}
+
+function figures(jobs: number, tookMs: number, usedUs: number): Record<string, number> {
+  return { perSecond: jobs / tookMs * 1_000, cpuUs: usedUs / jobs };
 }
 
 async function addJobs(queue: PeerQueue, count: number): Promise<void> {
@@ -194,6 +212,22 @@ function memoryMb(pids: readonly number[]): number {
     }
   }
   return total;
+}
+
+/** Processor time of processes and their descendants, in microseconds; those that have ended count, too. */
+function cpuUs(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of new Set(pids.flatMap((pid) => [pid, ...descendants(pid)]))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      // utime, stime and those of children that were waited for, after the name in parentheses
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 15);
+      ticks += fields.reduce((sum, field) => sum + Number(field), 0);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return ticks / TICKS_PER_SECOND * 1e6;
 }
 
 function descendants(pid: number): number[] {

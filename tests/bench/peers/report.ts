@@ -41,6 +41,10 @@ const COLUMNS: readonly Column[] = [
   { title: "memory MB", step: "memory", figure: "megabytes", better: "lower", wanted: 1 },
 ];
 
+/** Processor time tells more than the clock where other programs want the processor, too. */
+const CPU_COLUMNS: readonly Column[] = COLUMNS.filter(({ better }) => better === "higher")
+  .map((column) => ({ ...column, figure: "cpuUs", better: "lower" }));
+
 export function formatReport(
   { machine, versions, rounds, fsyncs, peers, services }: {
     machine: Machine;
@@ -68,6 +72,9 @@ export function formatReport(
         "memory with the server, after 500 jobs. – : the peer has no such call.",
       peerTable(peers),
       ...comparisons(peers),
+      "Processor time of a job in µs, of all processes, the server's included; less disturbed than " +
+        "figures by the clock where other programs run on the machine.",
+      cpuTable(peers),
     );
   }
   if (services.length > 0) {
@@ -97,6 +104,17 @@ function peerTable(peers: readonly PeerResult[]): string {
   });
   const head = ["peer", ...COLUMNS.map(({ title }) => title), "acknowledged jobs survive"];
   return [markdown(head, rows), ...failures.length > 0 ? [failures.join("\n")] : []].join("\n\n");
+}
+
+function cpuTable(peers: readonly PeerResult[]): string {
+  const rows = peers.filter(({ rounds }) => rounds.length > 0).map((result) => [
+    result.peer.name,
+    ...CPU_COLUMNS.map((column) => {
+      const value = figureOf(result, column);
+      return value === null ? "–" : format(value);
+    }),
+  ]);
+  return markdown(["peer", ...CPU_COLUMNS.map(({ title }) => title)], rows);
 }
 
 interface Found {
