@@ -15,6 +15,7 @@ import { prepareLanes } from "../../src/store/sqlite/lanes.ts";
 import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/store/sqlite/migrate.ts";
 import { Journal } from "../../src/store/sqlite/journal.ts";
 import { TransactionCounts } from "../../src/store/sqlite/transaction_counts.ts";
+import { pause } from "../../src/lib/pause.ts";
 import { ChangeWatch } from "../../src/store/sqlite/watch.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newExtras, newJob, newJobs, T0, withKey } from "../helpers/jobs.ts";
@@ -191,6 +192,21 @@ Deno.test("sqlite: many processes that open a new file at once all succeed", asy
     for (const { stdout, stderr } of runs) {
       assert.equal(new TextDecoder().decode(stdout), "opened\n", new TextDecoder().decode(stderr));
     }
+  });
+});
+
+Deno.test("sqlite: who opens a new file that another is just writing to waits for that", async () => {
+  await withTempDir(async (dir) => {
+    const path = join(dir, "queue.db");
+    const writer = new DatabaseSync(path);
+    writer.exec("BEGIN IMMEDIATE");
+    const opening = open(path);
+    opening.catch(() => {}); // awaited below
+    await pause(0); // it has tried
+    writer.exec("ROLLBACK");
+    writer.close();
+    await using store = await opening;
+    assert.deepEqual(await listAll(store), []);
   });
 });
 

@@ -4,10 +4,17 @@
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
 import { messageOf } from "../../lib/error_message.ts";
+import { pause } from "../../lib/pause.ts";
 import type { OpenOptions } from "../open.ts";
 import type { JobStore } from "../store.ts";
 import { prepareConfig } from "./config.ts";
-import { asStoreError, type Connection, type Driver, openConnection } from "./connection.ts";
+import {
+  asStoreError,
+  type Connection,
+  type Driver,
+  isBusy,
+  openConnection,
+} from "./connection.ts";
 import { refuseMarked } from "../shared/transfer_mark.ts";
 import { readMark } from "./transfer_mark.ts";
 import { checkVersion, migrate } from "./migrate.ts";
@@ -47,7 +54,7 @@ export async function openDatabase(path: string, driver: Driver): Promise<Connec
     checkVersion(connection, path); // before anything is changed: the file may be another program's
     // Only a new file takes this; it lets the file shrink when history is deleted.
     connection.exec("PRAGMA auto_vacuum = INCREMENTAL");
-    connection.prepare("PRAGMA journal_mode = WAL").get();
+    await switchToWal(connection);
     connection.exec("PRAGMA synchronous = FULL");
     migrate(connection, path);
     connection.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
@@ -58,6 +65,24 @@ export async function openDatabase(path: string, driver: Driver): Promise<Connec
   } catch (error) {
     connection?.close();
     throw asStoreError(error, path);
+  }
+}
+
+/**
+ * A new file is switched by one of those who open it. SQLite does not wait for others there, but says at
+ * once that it is locked: two that wait for each other to let go would do so for ever.
+ */
+async function switchToWal(connection: Connection): Promise<void> {
+  const deadlineMs = performance.now() + OPENING_TIMEOUT_MS;
+  const statement = connection.prepare("PRAGMA journal_mode = WAL");
+  while (true) {
+    try {
+      statement.get();
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadlineMs) throw error;
+    }
+    await pause(1 + Math.random() * 20);
   }
 }
 

@@ -91,6 +91,21 @@ export function connectionPromises({ test }: Suite): void {
   });
 
   test(
+    "from the moment one connection follows, what another does is in the journal",
+    async (store, fresh) => {
+      const other = await fresh.openAgain();
+      await store.add([newJob({ id: "before" })], T0);
+      const afterId = await other.follow(other.clock() + 60_000);
+      await store.add([newJob({ id: "told" })], T0);
+      const { batches } = await other.journal({ afterId, limit: 10 });
+      const ids = batches.flatMap(({ events }) =>
+        events.map((event) => "jobId" in event ? event.jobId : event.type)
+      );
+      assert.deepEqual(ids, ["told"]);
+    },
+  );
+
+  test(
     "watch() calls back when another connection has written, until it is disposed",
     async (store, fresh) => {
       const other = await fresh.openAgain();
