@@ -15,7 +15,7 @@ import { prepareLanes } from "../../src/store/sqlite/lanes.ts";
 import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/store/sqlite/migrate.ts";
 import { Journal } from "../../src/store/sqlite/journal.ts";
 import { TransactionCounts } from "../../src/store/sqlite/transaction_counts.ts";
-import { pause } from "../../src/lib/pause.ts";
+import { switchToWal } from "../../src/store/sqlite/open.ts";
 import { ChangeWatch } from "../../src/store/sqlite/watch.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newExtras, newJob, newJobs, T0, withKey } from "../helpers/jobs.ts";
@@ -195,18 +195,21 @@ Deno.test("sqlite: many processes that open a new file at once all succeed", asy
   });
 });
 
-Deno.test("sqlite: who opens a new file that another is just writing to waits for that", async () => {
+Deno.test("sqlite: a new file is switched to WAL once nobody is just writing to it", async () => {
   await withTempDir(async (dir) => {
     const path = join(dir, "queue.db");
     const writer = new DatabaseSync(path);
+    writer.exec("CREATE TABLE t (a)");
+    const connection = await openConnection(path, "builtin");
     writer.exec("BEGIN IMMEDIATE");
-    const opening = open(path);
-    opening.catch(() => {}); // awaited below
-    await pause(0); // it has tried
+    const switching = switchToWal(connection); // has tried when it returns
+    switching.catch(() => {}); // awaited below
     writer.exec("ROLLBACK");
+    await switching;
+    const { journal_mode: mode } = connection.prepare("PRAGMA journal_mode").get()!;
+    assert.equal(mode, "wal");
+    connection.close();
     writer.close();
-    await using store = await opening;
-    assert.deepEqual(await listAll(store), []);
   });
 });
 

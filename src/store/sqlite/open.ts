@@ -72,7 +72,7 @@ export async function openDatabase(path: string, driver: Driver): Promise<Connec
  * A new file is switched by one of those who open it. SQLite does not wait for others there, but says at
  * once that it is locked: two that wait for each other to let go would do so for ever.
  */
-async function switchToWal(connection: Connection): Promise<void> {
+export async function switchToWal(connection: Connection): Promise<void> {
   const deadlineMs = performance.now() + OPENING_TIMEOUT_MS;
   const statement = connection.prepare("PRAGMA journal_mode = WAL");
   while (true) {
