@@ -54,8 +54,10 @@ export function createReaper(options: ReaperOptions): Duty {
 
   const reap = async () => {
     const deadHolders = findDeadHolders(await store.workers(), host);
-    // It answers again: others, too, have not been able to renew their leases meanwhile.
-    if (isAway) grace.begin(Math.ceil(performance.now() - lastSignMs));
+    // It answers again: others, too, have not been able to renew their leases meanwhile. What was asked
+    // when it went may have waited for it, and not failed.
+    const silentMs = Math.ceil(performance.now() - lastSignMs);
+    if (isAway || silentMs > everyMs + leaseMs / 2) grace.begin(silentMs);
     isAway = false;
     while (true) {
       const request = { nowMs: now(), leaseMs, backoff, deadHolders, limit: BATCH };
@@ -76,10 +78,11 @@ export function createReaper(options: ReaperOptions): Duty {
   };
 
   const work = async () => {
+    const beganMs = performance.now();
     try {
       await lookAtClock();
       await reap();
-      lastSignMs = performance.now();
+      lastSignMs = beganMs; // since then it may have been away, if this took long
     } catch (error) {
       isAway = true;
       throw error;
