@@ -378,7 +378,6 @@ export const POSTGRES_REMOVALS: readonly Removal[] = [
     file: "src/store/postgres/depth.ts",
     edits: [["!(isLittle && waiting + more <= most / 2)", "waiting + more > most"]],
     caughtBy: { test: "tests/postgres/depth_test.ts", named: "several at a time" },
-    isCheap: true,
   },
   {
     protection: "a pooler that shares sessions is refused",

@@ -7,10 +7,15 @@
  * {@link Step.startsGeneration}); others begin a new one, which programs of an older one do not touch.
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
+import { pause } from "../../lib/pause.ts";
 import { LONG_ANSWER_MS, type Session } from "./connection.ts";
+import { isConflict } from "./errors.ts";
 import { enter, takeOver } from "./generation.ts";
 import { initial } from "./migrations/0001_initial.ts";
 import type { Server } from "./server.ts";
+
+/** How often the steps are tried while others are in the way. */
+const MOST_TRIES = 10;
 
 export interface Step {
   readonly sql: string;
@@ -79,6 +84,24 @@ export async function migrate(
     isNewer: version > steps.length,
   };
   if (version >= steps.length) return place;
+  for (let tries = 1;; tries++) {
+    try {
+      await takeSteps(session, { steps, place, shown });
+      return place;
+    } catch (error) {
+      // A step and transactions of processes that go on want each other's tables: one of them gives way.
+      if (!isConflict(error) || tries === MOST_TRIES) throw error;
+    }
+    await pause(Math.random() * 100);
+  }
+}
+
+/** All that are missing, in one transaction. */
+async function takeSteps(
+  session: Session,
+  { steps, place, shown }: { steps: readonly Step[]; place: Place; shown: string },
+): Promise<void> {
+  const { generation } = place;
   await session.script("BEGIN");
   try {
     await session.script(
@@ -104,7 +127,6 @@ export async function migrate(
     if (!session.isLost) await session.script("ROLLBACK").catch(() => {});
     throw error;
   }
-  return place;
 }
 
 /**
