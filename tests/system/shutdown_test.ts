@@ -114,7 +114,10 @@ Deno.test("a draining server answers, says that it is not ready, and ends with i
   await server.sees("service.draining");
   assert.equal((await api.get("/healthz")).status, 200);
   assert.equal((await api.get("/readyz")).status, 503);
-  assert.equal((await api.get("/jobs/running/status")).body.status, "processing");
+  await eventually(
+    async () => (await api.get("/jobs/running/status")).body.status === "processing",
+    { what: "the job was seen to be processed" },
+  );
   sandbox.touch("go");
   assert.equal((await server.endsWithin(10_000)).code, 0);
   assert.equal((await sandbox.show("running"))["state"], "completed");

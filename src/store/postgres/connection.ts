@@ -5,7 +5,7 @@
  * Invariants: no message holds the password; whoever waits for an answer is told in bounded time.
  */
 import type { RemoteClock } from "../../lib/remote_clock.ts";
-import { isSilence, NoWay, TakesNoWrites } from "./errors.ts";
+import { isLost, isSilence, NoWay, TakesNoWrites } from "./errors.ts";
 import { type Client, openClient, type Opened } from "./opening.ts";
 import { assertKeepsSession } from "./pooling.ts";
 import {
@@ -200,6 +200,19 @@ export class Session implements Sql {
     if (this.#isAnyWanted || this.#waiting.length === 0) return;
     this.#isAnyWanted = true;
     if (!this.#isSending) queueMicrotask(() => void this.#send());
+  }
+
+  /** Does all of the work in this session, or nothing of it. Not for the writer, which does it in fewer trips. */
+  async inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    await this.script("BEGIN");
+    try {
+      const result = await work();
+      await this.script("COMMIT");
+      return result;
+    } catch (error) {
+      if (!this.#isLost && !isLost(error)) await this.script("ROLLBACK").catch(() => {});
+      throw error;
+    }
   }
 
   /** Ends it politely. */

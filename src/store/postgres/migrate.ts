@@ -102,8 +102,7 @@ async function takeSteps(
   { steps, place, shown }: { steps: readonly Step[]; place: Place; shown: string },
 ): Promise<void> {
   const { generation } = place;
-  await session.script("BEGIN");
-  try {
+  await session.inTransaction(async () => {
     await session.script(
       `SELECT pg_advisory_xact_lock(${place.lockSpace}, ${LOCKS.migrate})`,
       LONG_ANSWER_MS,
@@ -113,20 +112,15 @@ async function takeSteps(
     if (before.version > 0 && before.generation < generation) {
       await takeOver(before.generation, { session, place, shown });
     }
-    if (before.version < steps.length) {
-      for (const { sql } of steps.slice(before.version)) await session.script(sql, LONG_ANSWER_MS);
-      await session.script(
-        "CREATE TABLE IF NOT EXISTS queuectl_schema " +
-          "(version integer NOT NULL, generation integer NOT NULL); DELETE FROM queuectl_schema; " +
-          "INSERT INTO queuectl_schema (version, generation) " +
-          `VALUES (${steps.length}, ${generation})`,
-      );
-    }
-    await session.script("COMMIT");
-  } catch (error) {
-    if (!session.isLost) await session.script("ROLLBACK").catch(() => {});
-    throw error;
-  }
+    if (before.version >= steps.length) return;
+    for (const { sql } of steps.slice(before.version)) await session.script(sql, LONG_ANSWER_MS);
+    await session.script(
+      "CREATE TABLE IF NOT EXISTS queuectl_schema " +
+        "(version integer NOT NULL, generation integer NOT NULL); DELETE FROM queuectl_schema; " +
+        "INSERT INTO queuectl_schema (version, generation) " +
+        `VALUES (${steps.length}, ${generation})`,
+    );
+  });
 }
 
 /**

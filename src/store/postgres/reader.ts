@@ -1,10 +1,12 @@
 /**
  * Reads: a few connections that are opened when they are wanted. One that was lost is replaced, and
- * what was to be read is read again. Knows no table.
+ * what was to be read is read again; also when others were in the way, as a step of the schema may be,
+ * which locks whole tables. Knows no table.
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
+import { pause } from "../../lib/pause.ts";
 import type { Row, Session, Sql, SqlValue } from "./connection.ts";
-import { isLost } from "./errors.ts";
+import { isConflict, isLost } from "./errors.ts";
 import type { Server } from "./server.ts";
 
 /** Reads at the same time. */
@@ -14,6 +16,12 @@ const MOST_SESSIONS = 4;
 const IDLE_MS = 30_000;
 
 const MOST_LOSSES = 2;
+
+/** For how long one reads again what others were in the way of. */
+const CONFLICTS_MS = 15_000;
+
+/** A pause between, of a random part of this, so that those who met do not meet again. */
+const CONFLICT_PAUSE_MS = 50;
 
 export class Reader implements Sql {
   readonly #server: Server;
@@ -48,18 +56,21 @@ export class Reader implements Sql {
   }
 
   async #read<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const sinceMs = performance.now();
     for (let losses = 0;;) {
       const session = await this.#take();
+      let hasMet = false;
       try {
         return await work(session);
       } catch (error) {
         if (isLost(error)) this.#lose(session);
-        if (!isLost(error) || this.#isClosed || losses++ >= MOST_LOSSES) {
-          throw this.#server.told(error);
-        }
+        hasMet = isConflict(error) && performance.now() - sinceMs < CONFLICTS_MS;
+        const isAgain = hasMet || isLost(error) && losses++ < MOST_LOSSES;
+        if (!isAgain || this.#isClosed) throw this.#server.told(error);
       } finally {
         this.#giveBack(session);
       }
+      if (hasMet) await pause(Math.random() * CONFLICT_PAUSE_MS);
     }
   }
 

@@ -13,9 +13,8 @@ import {
   MOVED_TABLES,
   type MovedTable,
   NUMBERED,
-  PAGE_ROWS,
-  rowsThatFit,
 } from "../shared/tables.ts";
+import { keyFromRow, quoted, readPage, selectLastKey } from "../shared/table_pages.ts";
 import type {
   LastNumbers,
   PutStep,
@@ -26,8 +25,7 @@ import type {
   TransferSide,
   TransferState,
 } from "../transfer.ts";
-import type { Session, Sql, SqlValue } from "./connection.ts";
-import { isLost } from "./errors.ts";
+import type { Session, Sql } from "./connection.ts";
 import { othersAt } from "./generation.ts";
 import { enterTables, type Place } from "./migrate.ts";
 import { Server } from "./server.ts";
@@ -134,31 +132,13 @@ class PostgresSide implements TransferSide {
   }
 
   page(table: MovedTable, after: RowKey): Promise<TableRow[]> {
-    return this.#use(async (sql) => {
-      const names = Object.keys(table.columns);
-      const from = SOURCES[table.name] ?? table.name;
-      const key = quoted(table.key);
-      const parameters: SqlValue[] = [...(after ?? [])];
-      const since = after === null ? "" : `WHERE (${key}) > (${places(table, 1)})`;
-      let upTo = "";
-      if (table.large !== undefined) {
-        const size = table.large.map((name) => `coalesce(octet_length("${name}"), 0)`).join(" + ");
-        const sizes = await sql.all(
-          `SELECT ${key}, ${size} AS page_bytes FROM ${from} ${since} ORDER BY ${key} LIMIT ${PAGE_ROWS}`,
-          ...parameters,
-        );
-        if (sizes.length === 0) return [];
-        const last = sizes[rowsThatFit(sizes.map((row) => row["page_bytes"] as number)) - 1]!;
-        upTo = `${since === "" ? "WHERE" : "AND"} ` +
-          `(${key}) <= (${places(table, parameters.length + 1)})`;
-        parameters.push(...table.key.map((name) => last[name]!));
-      }
-      const rows = await sql.all(
-        `SELECT ${quoted(names)} FROM ${from} ${since} ${upTo} ORDER BY ${key} LIMIT ${PAGE_ROWS}`,
-        ...parameters,
-      );
-      return rows.map((row) => names.map((name) => row[name] as TableRow[number]));
-    });
+    return this.#use((sql) =>
+      readPage(table, after, {
+        from: SOURCES[table.name] ?? table.name,
+        placeholder: (number) => `$${number}`,
+        all: (text, parameters) => sql.all(text, ...parameters),
+      })
+    );
   }
 
   lastKey(table: MovedTable): Promise<RowKey> {
@@ -218,26 +198,12 @@ class PostgresSide implements TransferSide {
   }
 
   #transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#use(async () => {
-      await this.#session.script("BEGIN");
-      try {
-        const result = await work(this.#session);
-        await this.#session.script("COMMIT");
-        return result;
-      } catch (error) {
-        if (!isLost(error)) await this.#session.script("ROLLBACK").catch(() => {});
-        throw error;
-      }
-    });
+    return this.#use((sql) => this.#session.inTransaction(() => work(sql)));
   }
 }
 
 async function lastKey(table: MovedTable, sql: Sql): Promise<RowKey> {
-  const backwards = table.key.map((name) => `"${name}" DESC`).join(", ");
-  const row = await sql.get(
-    `SELECT ${quoted(table.key)} FROM ${table.name} ORDER BY ${backwards} LIMIT 1`,
-  );
-  return row === undefined ? null : table.key.map((name) => row[name] as TableRow[number]);
+  return keyFromRow(table, await sql.get(selectLastKey(table)));
 }
 
 async function addCounts(table: MovedTable, rows: readonly TableRow[], sql: Sql): Promise<void> {
@@ -272,12 +238,4 @@ async function setSequence(sequence: string, last: number, sql: Sql): Promise<vo
     Math.max(1, last),
     last > 0,
   );
-}
-
-function quoted(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(", ");
-}
-
-function places(table: MovedTable, first: number): string {
-  return table.key.map((_, index) => `$${first + index}`).join(", ");
 }

@@ -93,6 +93,21 @@ async function openFfi(path: string): Promise<Connection> {
   };
 }
 
+/** Does all of the work, or nothing of it. Not for the writer, whose commits many operations share. */
+export function inTransaction<T>(connection: Connection, work: () => T): T {
+  connection.prepare("BEGIN IMMEDIATE").run();
+  try {
+    const result = work();
+    connection.prepare("COMMIT").run();
+    return result;
+  } catch (error) {
+    try {
+      connection.prepare("ROLLBACK").run();
+    } catch { /* a full disk has rolled it back already */ }
+    throw error;
+  }
+}
+
 /** SQLite's primary result codes that are told apart. Source: sqlite.org/rescode.html. */
 export const RESULT = {
   BUSY: 5,

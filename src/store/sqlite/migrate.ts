@@ -4,7 +4,7 @@
  * never change one that was released.
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, inTransaction } from "./connection.ts";
 import { initial } from "./migrations/0001_initial.ts";
 import { tokensAndAudit } from "./migrations/0002_tokens_and_audit.ts";
 import { jobOptions } from "./migrations/0003_job_options.ts";
@@ -49,20 +49,13 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 /** @throws {StoreUnavailableError} when the database is not ours or is newer than this program. */
 export function migrate(connection: Connection, path: string): void {
   if (checkVersion(connection, path) === SCHEMA_VERSION) return;
-  connection.prepare("BEGIN IMMEDIATE").run();
-  try {
+  inTransaction(connection, () => {
     // Another process may have done it while this one waited for the lock.
     const version = checkVersion(connection, path);
     for (const step of MIGRATIONS.slice(version)) connection.exec(step);
     connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     connection.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-    connection.prepare("COMMIT").run();
-  } catch (error) {
-    try {
-      connection.prepare("ROLLBACK").run();
-    } catch { /* a full disk has rolled it back already */ }
-    throw error;
-  }
+  });
 }
 
 /**

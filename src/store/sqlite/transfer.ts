@@ -13,9 +13,8 @@ import {
   MOVED_TABLES,
   type MovedTable,
   NUMBERED,
-  PAGE_ROWS,
-  rowsThatFit,
 } from "../shared/tables.ts";
+import { keyFromRow, quoted, readPage, selectLastKey } from "../shared/table_pages.ts";
 import type {
   LastNumbers,
   PutStep,
@@ -32,6 +31,7 @@ import {
   asStoreError,
   type Connection,
   type Driver,
+  inTransaction,
   isBusy,
   openConnection,
   type SqlValue,
@@ -43,14 +43,16 @@ import { createFile, openDatabase } from "./open.ts";
 /** How long others, such as a command that is just ending, may have the file open. */
 const EXCLUSIVE_PATIENCE_MS = 2_000;
 
+/** The columns of jobs but for the payload, which stands in one column of one of two tables. */
+const PLAIN_COLUMNS = Object.keys(MOVED_TABLES.find(({ name }) => name === "jobs")!.columns)
+  .filter((name) => name !== "payload" && name !== "payload_bytes")
+  .map((name) => `jobs.${name}`);
+
 /** Where rows come from, where that is not simply their table. */
 const SOURCES: Readonly<Record<string, string>> = {
   jobs: "(SELECT held.*, CASE typeof(body) WHEN 'text' THEN body END AS payload, " +
-    "CASE typeof(body) WHEN 'blob' THEN body END AS payload_bytes FROM (SELECT jobs.seq, id, queue, " +
-    "kind, state, priority, run_at, attempts, max_retries, timeout_ms, lease_holder, lease_worker, " +
-    "lease_token, lease_expires_at, cancel_requested_at, last_error, created_at, updated_at, " +
-    "started_at, finished_at, result, options, flow_key, traits, " +
-    "coalesce(jobs.payload, payloads.body) AS body " +
+    "CASE typeof(body) WHEN 'blob' THEN body END AS payload_bytes FROM " +
+    `(SELECT ${PLAIN_COLUMNS.join(", ")}, coalesce(jobs.payload, payloads.body) AS body ` +
     "FROM jobs LEFT JOIN payloads ON payloads.seq = jobs.seq) AS held)",
 };
 
@@ -143,26 +145,13 @@ class SqliteSide implements TransferSide {
   }
 
   page(table: MovedTable, after: RowKey): Promise<TableRow[]> {
-    return this.#use((connection) => {
-      const names = Object.keys(table.columns);
-      const { from, key, marks } = clauses(table);
-      const since = after === null ? "" : `WHERE (${key}) > (${marks})`;
-      const parameters: SqlValue[] = [...(after ?? [])];
-      let upTo = "";
-      if (table.large !== undefined) {
-        const size = table.large.map((name) => `coalesce(octet_length("${name}"), 0)`).join(" + ");
-        const sizes = connection.prepare(
-          `SELECT ${key}, ${size} AS page_bytes FROM ${from} ${since} ORDER BY ${key} LIMIT ${PAGE_ROWS}`,
-        ).all(...parameters);
-        if (sizes.length === 0) return [];
-        const last = sizes[rowsThatFit(sizes.map((row) => row["page_bytes"] as number)) - 1]!;
-        upTo = `${since === "" ? "WHERE" : "AND"} (${key}) <= (${marks})`;
-        parameters.push(...table.key.map((name) => last[name]!));
-      }
-      return connection.prepare(
-        `SELECT ${quoted(names)} FROM ${from} ${since} ${upTo} ORDER BY ${key} LIMIT ${PAGE_ROWS}`,
-      ).all(...parameters).map((row) => names.map((name) => row[name]!));
-    });
+    return this.#use((connection) =>
+      readPage(table, after, {
+        from: SOURCES[table.name] ?? table.name,
+        placeholder: () => "?",
+        all: (sql, parameters) => connection.prepare(sql).all(...parameters),
+      })
+    );
   }
 
   lastKey(table: MovedTable): Promise<RowKey> {
@@ -170,25 +159,14 @@ class SqliteSide implements TransferSide {
   }
 
   put(table: MovedTable, rows: readonly TableRow[], { after, id }: PutStep): Promise<void> {
-    return this.#use((connection) => {
-      connection.prepare("BEGIN IMMEDIATE").run();
-      try {
-        const mark = readMark(connection);
-        const isOurs = mark?.id === id && mark.state === "arriving";
-        if (!isOurs || !areKeysEqual(lastKey(table, connection), after)) {
-          throw new ConflictError(
-            `another process has changed the database ${this.shown} meanwhile`,
-          );
-        }
-        this.#insertOf(table, connection)(rows);
-        if (table.name === "jobs") addCounts(table, rows, connection);
-        connection.prepare("COMMIT").run();
-      } catch (error) {
-        try {
-          connection.prepare("ROLLBACK").run();
-        } catch { /* a full disk has rolled it back already */ }
-        throw error;
+    return this.#transaction((connection) => {
+      const mark = readMark(connection);
+      const isOurs = mark?.id === id && mark.state === "arriving";
+      if (!isOurs || !areKeysEqual(lastKey(table, connection), after)) {
+        throw new ConflictError(`another process has changed the database ${this.shown} meanwhile`);
       }
+      this.#insertOf(table, connection)(rows);
+      if (table.name === "jobs") addCounts(table, rows, connection);
     });
   }
 
@@ -201,15 +179,13 @@ class SqliteSide implements TransferSide {
   }
 
   setLastNumbers(numbers: LastNumbers): Promise<void> {
-    return this.#use((connection) => {
+    return this.#transaction((connection) => {
       const remove = connection.prepare("DELETE FROM sqlite_sequence WHERE name = ?");
       const insert = connection.prepare("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)");
-      connection.prepare("BEGIN IMMEDIATE").run();
       for (const name of NUMBERED) {
         remove.run(name);
         insert.run(name, numbers[name]!);
       }
-      connection.prepare("COMMIT").run();
     });
   }
 
@@ -218,13 +194,17 @@ class SqliteSide implements TransferSide {
     return Promise.resolve();
   }
 
-  async #use<T>(work: (connection: Connection) => T): Promise<T> {
+  async #use<T>(work: (connection: Connection) => T | Promise<T>): Promise<T> {
     try {
       this.#connection ??= await openDatabase(this.shown, this.driver);
-      return work(this.#connection);
+      return await work(this.#connection);
     } catch (error) {
       throw asStoreError(error, this.shown);
     }
+  }
+
+  #transaction(work: (connection: Connection) => void): Promise<void> {
+    return this.#use((connection) => inTransaction(connection, () => work(connection)));
   }
 
   #close(): void {
@@ -245,24 +225,8 @@ class SqliteSide implements TransferSide {
   }
 }
 
-function quoted(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(", ");
-}
-
-function clauses(table: MovedTable) {
-  return {
-    from: SOURCES[table.name] ?? table.name,
-    key: quoted(table.key),
-    marks: table.key.map(() => "?").join(", "),
-  };
-}
-
 function lastKey(table: MovedTable, connection: Connection): RowKey {
-  const backwards = table.key.map((name) => `"${name}" DESC`).join(", ");
-  const row = connection.prepare(
-    `SELECT ${quoted(table.key)} FROM ${table.name} ORDER BY ${backwards} LIMIT 1`,
-  ).get();
-  return row === undefined ? null : table.key.map((name) => row[name]!);
+  return keyFromRow(table, connection.prepare(selectLastKey(table)).get());
 }
 
 function plainInsert(table: MovedTable, connection: Connection) {
