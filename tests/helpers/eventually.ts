@@ -8,7 +8,7 @@ import { pause } from "../../src/lib/pause.ts";
 export interface EventuallyOptions {
   /** What is waited for, as the end of the sentence "it never happened that ...". */
   readonly what: string;
-  /** How long to wait; 10 seconds unless said otherwise. */
+  /** How long to wait; half a minute unless said otherwise: for machines with much else to do. */
   readonly timeoutMs?: number;
   /** The pause between two looks; 10 ms unless said otherwise. */
   readonly everyMs?: number;
@@ -30,7 +30,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   condition: () => T | Promise<T>,
-  { what, timeoutMs = 10_000, everyMs = 10 }: EventuallyOptions,
+  { what, timeoutMs = 30_000, everyMs = 10 }: EventuallyOptions,
 ): Promise<NonNullable<T>> {
   const deadlineMs = performance.now() + timeoutMs;
   let last = "nothing";

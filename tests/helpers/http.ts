@@ -212,7 +212,7 @@ export class RawConnection implements Disposable {
   }
 
   /** The next answer, complete by its `content-length`. */
-  async answer(timeoutMs = 10_000): Promise<Answer> {
+  async answer(timeoutMs = 30_000): Promise<Answer> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const deadline = new Promise<never>((_, reject) => {
       const late = () => reject(new Error(`no answer; received ${JSON.stringify(this.#received)}`));

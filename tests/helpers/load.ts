@@ -26,7 +26,7 @@ export class Submitter {
   }
 
   /** Resolves when so many more have been acknowledged. */
-  async acknowledges(more: number, timeoutMs = 30_000): Promise<void> {
+  async acknowledges(more: number, timeoutMs = 60_000): Promise<void> {
     const { ids } = this.submitted;
     const enough = ids.length + more;
     await eventually(() => ids.length >= enough, {
@@ -69,7 +69,7 @@ export class Submitter {
 export async function assertCompleted(
   url: string,
   ids: readonly string[],
-  timeoutMs = 40_000,
+  timeoutMs = 90_000,
 ): Promise<void> {
   let lost: string[] = [];
   await eventually(async () => {

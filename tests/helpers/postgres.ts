@@ -7,7 +7,9 @@
 import { join } from "node:path";
 import { pause } from "../../src/lib/pause.ts";
 import { openStore } from "../../src/store/open.ts";
+import { isConflict } from "../../src/store/postgres/errors.ts";
 import type { JobStore } from "../../src/store/store.ts";
+import { freePort } from "./free_port.ts";
 
 export interface PostgresServer {
   /** Of a database that may be written, without parameters. */
@@ -132,7 +134,7 @@ if [ -n "$6" ]; then
 else
   "$1/initdb" -D "$2/data" -U ${USER} -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 || {
     cat "$2/initdb.log" >&2; exit 1; }
-  printf '%s\\n' "listen_addresses = '127.0.0.1'" 'max_connections = 200' 'fsync = off' \\
+  printf '%s\\n' "listen_addresses = '127.0.0.1'" 'max_connections = 500' 'fsync = off' \\
     'shared_buffers = 64MB' >>"$2/data/postgresql.conf"
 fi
 printf '%s\\n' "$4" >>"$2/data/postgresql.conf"
@@ -141,16 +143,21 @@ trap 'over=1' TERM
 while [ -z "$over" ] && read -r mode; do
   case $mode in
     start)
-      "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -o "-p $3 -k $2" start >/dev/null 2>&1 &&
+      "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -t 180 -o "-p $3 -k $2" start >/dev/null 2>&1 &&
         echo started || { cat "$2/log" >&2; echo failed; } ;;
-    promote) "$1/pg_ctl" -D "$2/data" -w promote >/dev/null 2>&1 && echo promoted || echo failed ;;
+    promote) "$1/pg_ctl" -D "$2/data" -w -t 180 promote >/dev/null 2>&1 && echo promoted || echo failed ;;
     kill)
       read -r pid <"$2/data/postmaster.pid"
       kill -STOP "$pid"
-      kill -KILL "$pid" $(cat "/proc/$pid/task/$pid/children")
+      all="$pid $(cat "/proc/$pid/task/$pid/children")"
+      kill -KILL $all
+      # Until they have died the memory that they share keeps the next server from starting.
+      for one in $all; do
+        while grep -q '^State:[[:space:]]*[^XZ]' "/proc/$one/status" 2>/dev/null; do sleep 0.02; done
+      done
       rm -f "$2/data/postmaster.pid" "$2"/.s.PGSQL.*.lock # who has died may stay in the table of processes
       echo killed ;;
-    *) "$1/pg_ctl" -D "$2/data" -m "$mode" -w stop >/dev/null 2>&1; echo stopped ;;
+    *) "$1/pg_ctl" -D "$2/data" -m "$mode" -w -t 180 stop >/dev/null 2>&1; echo stopped ;;
   esac
 done
 "$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null 2>&1
@@ -220,7 +227,7 @@ function endNow(keeper: number, directory: string): void {
   const clock = new Int32Array(new SharedArrayBuffer(4));
   try {
     Deno.kill(keeper, "SIGTERM");
-    for (let step = 0; step < 250; step++) {
+    for (let step = 0; step < 1_500; step++) {
       Deno.statSync(directory);
       Atomics.wait(clock, 0, 0, 20);
     }
@@ -230,11 +237,6 @@ function endNow(keeper: number, directory: string): void {
 async function run(command: string, ...args: string[]): Promise<void> {
   const { success } = await new Deno.Command(command, { args }).output();
   if (!success) throw new Error(`${command} ${args.join(" ")} failed`);
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }
 
 export interface TempSchema extends AsyncDisposable {
@@ -250,7 +252,7 @@ export async function tempSchema({ url }: Pick<PostgresServer, "url">): Promise<
   named.searchParams.set("options", `-c search_path=${name}`);
   return {
     url: named.href.replaceAll("+", "%20"),
-    [Symbol.asyncDispose]: async () => void await execute(url, `DROP SCHEMA ${name} CASCADE`),
+    [Symbol.asyncDispose]: () => executePatiently(url, `DROP SCHEMA ${name} CASCADE`),
   };
 }
 
@@ -266,6 +268,18 @@ export async function execute(
     return (await client.query(sql)).rows;
   } finally {
     await client.end();
+  }
+}
+
+/** Again where sessions of processes that were killed are in the way, which end in a moment. */
+async function executePatiently(url: string, sql: string): Promise<void> {
+  for (let tries = 1;; tries++) {
+    try {
+      return void await execute(url, sql);
+    } catch (error) {
+      if (!isConflict(error) || tries === 10) throw error;
+    }
+    await pause(100);
   }
 }
 
@@ -311,7 +325,7 @@ END $$`;
 export async function emptySchema(server: PostgresServer): Promise<TempSchema> {
   const url = emptied.pop() ?? (await tempSchema(server)).url;
   const dispose = async () => {
-    await execute(url, EMPTY_ALL);
+    await executePatiently(url, EMPTY_ALL);
     emptied.push(url);
   };
   return { url, [Symbol.asyncDispose]: dispose };

@@ -21,11 +21,11 @@ export type LogLine = { event: string; level: string } & Record<string, any>;
 export type JobJson = Record<string, any>;
 
 /** How long a process may take to be up. */
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 60_000;
 /** How long it may take to end, where the test does not say. */
-const STOP_LIMIT_MS = 15_000;
+const STOP_LIMIT_MS = 45_000;
 /** How long what a killed process had started may live on. */
-const LEFTOVER_LIMIT_MS = 5_000;
+const LEFTOVER_LIMIT_MS = 20_000;
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -123,7 +123,7 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Waits until the jobs are finished; returns the exit code: 0 when all are completed. */
-  async wait(ids: readonly string[], timeout = "25s"): Promise<number> {
+  async wait(ids: readonly string[], timeout = "60s"): Promise<number> {
     const timeoutMs = parseDuration(timeout)! + START_LIMIT_MS;
     const { code, stderr } = await this.run(["wait", "--timeout", timeout, ...ids], { timeoutMs });
     if (code === 4) throw new Error(`jobs were not finished after ${timeout}: ${stderr}`);
@@ -243,7 +243,7 @@ export class Running extends Service {
   /** The first line of this event that fits, as soon as it is there. */
   async sees(
     event: string,
-    { timeoutMs = 10_000, fits = () => true }: {
+    { timeoutMs = 30_000, fits = () => true }: {
       timeoutMs?: number;
       fits?: (line: LogLine) => boolean;
     } = {},

@@ -1,3 +1,6 @@
+/** A TCP connection that can be cut. Owns its listener and what goes through; knows no protocol. */
+import { freePort } from "./free_port.ts";
+
 /**
  * A network between a program and a server that can be cut: connections are reset and refused, or
  * nothing gets through any more, in either direction, without anybody being told. What was swallowed
@@ -8,6 +11,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #links = new Set<Link>();
   #listener: Deno.TcpListener | null;
   #isOpen = Promise.withResolvers<void>();
+  #lost: string | null = null;
   /** Of its listening side. */
   readonly port: number;
 
@@ -15,7 +19,7 @@ export class TcpProxy implements AsyncDisposable {
   constructor(port: number) {
     this.#port = port;
     this.#isOpen.resolve();
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: freePort() });
     this.port = this.#listener.addr.port;
     this.#accept(this.#listener);
   }
@@ -35,6 +39,11 @@ export class TcpProxy implements AsyncDisposable {
   /** From now on nothing gets through. Connections can still be opened, as into a queue nobody reads. */
   swallow(): void {
     this.#isOpen = Promise.withResolvers<void>();
+  }
+
+  /** The next answer of the server that holds this is lost, with its connection. */
+  loseAnswer(text: string): void {
+    this.#lost = text;
   }
 
   restore(): void {
@@ -61,19 +70,30 @@ export class TcpProxy implements AsyncDisposable {
     const far = await Deno.connect({ hostname: "127.0.0.1", port: this.#port });
     const link = new Link(near, far);
     this.#links.add(link);
-    await Promise.allSettled([this.#pump(near, far), this.#pump(far, near)]);
+    await Promise.allSettled([this.#pump(near, far), this.#pump(far, near, true)]);
     link.end();
     this.#links.delete(link);
   }
 
-  async #pump(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+  async #pump(from: Deno.TcpConn, to: Deno.TcpConn, isAnswer = false): Promise<void> {
     const buffer = new Uint8Array(64 * 1024);
     while (true) {
       const length = await from.read(buffer);
       await this.#isOpen.promise;
       if (length === null) return await to.closeWrite();
+      if (isAnswer && this.#isLost(buffer.subarray(0, length))) {
+        from.close();
+        return to.close();
+      }
       for (let at = 0; at < length;) at += await to.write(buffer.subarray(at, length));
     }
+  }
+
+  #isLost(answer: Uint8Array): boolean {
+    if (this.#lost === null) return false;
+    if (!new TextDecoder("latin1").decode(answer).includes(this.#lost)) return false;
+    this.#lost = null;
+    return true;
   }
 }
 

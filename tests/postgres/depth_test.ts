@@ -6,7 +6,8 @@ import { newJobs, T0 } from "../helpers/jobs.ts";
 import { execute, startPostgres, tempPostgresStore } from "../helpers/postgres.ts";
 
 const WAITING = "SELECT count(*)::int AS waiting FROM pg_locks WHERE locktype = 'advisory' " +
-  "AND objid = 5 AND NOT granted";
+  "AND objid = 5 AND NOT granted AND " +
+  "classid = (hashtext('queuectl:' || current_schema())::bigint & 4294967295)::oid";
 
 const server = await startPostgres();
 

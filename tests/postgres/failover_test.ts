@@ -139,7 +139,7 @@ if (primary && abandoned) {
     const state = "SELECT sync_state FROM pg_stat_replication";
     await eventually(async () => (await execute(url, state))[0]?.["sync_state"] === "sync", {
       what: "the standby was synchronous",
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       everyMs: 100,
     });
   };
@@ -164,7 +164,7 @@ if (primary && abandoned) {
     assert.match(stderr, /nothing listens there .*; .*it is a standby/);
     assert.doesNotMatch(stderr, /geheim/);
     await standby.own!.promote();
-    await submitter.acknowledges(50, 40_000);
+    await submitter.acknowledges(50, 90_000);
     const { ids } = await submitter.end();
 
     await assertCompleted(urlOf(hosts(standby.port), schema), [...ids, during]);

@@ -1,7 +1,7 @@
 /** Several machines with one server: what holds on one holds over all of them. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { pause } from "../../src/lib/pause.ts";
+import { assertStartsAtOnce } from "../helpers/at_once.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { assertCompleted } from "../helpers/load.ts";
 import { type Machine, Network } from "../helpers/machines.ts";
@@ -111,7 +111,7 @@ test(
 
     await eventually(() => sandbox.lines("runs").length === 56, {
       what: "all have run",
-      timeoutMs: 30_000,
+      timeoutMs: 90_000,
     });
     const most = mostAtOnce(sandbox.lines("runs"));
     assert.deepEqual(Object.fromEntries(most), { narrow: 2, key0: 1, key1: 1 });
@@ -120,7 +120,7 @@ test(
       "WHERE options::json ->> 'schedule' = 'tick'";
     await eventually(async () => (await execute(url, timesOf)).length >= 4, {
       what: "the schedule has run four times",
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       everyMs: 200,
     });
     await sandbox.ok("schedule", "remove", "tick");
@@ -132,21 +132,17 @@ test(
 test("a job that is added on one machine starts at once on another", async (sandbox) => {
   const api = await serveOn(sandbox, one, "--workers", "0");
   const worker = await sandbox.worker(["-n", "1", ...WORKER], { wrapper: two.wrapper });
-  await pause(1_000); // it listens
-  for (let round = 0; round < 3; round++) {
-    const { body } = await post(api, { kind: "count", payload: "four" });
-    await worker.sees("job.started", {
-      fits: ({ job }) => job === body.job_id,
-      timeoutMs: 2_000,
-    });
-  }
+  await assertStartsAtOnce(
+    worker,
+    async () => (await post(api, { kind: "count", payload: "four" })).body.job_id,
+  );
 });
 
 test(
   "a process is not taken for another one of its number on another machine, dead or alive",
   async (sandbox, url) => {
     // Each is number 1 of a machine of the same name; no process here has started when they did.
-    const flags = ["-n", "1", "--lease", "6s", ...WORKER];
+    const flags = ["-n", "1", "--lease", "10s", ...WORKER];
     const lives = await sandbox.worker(flags, { wrapper: one.wrapper });
     const job = await sandbox.add("echo begun >> lives; sleep 3; echo over >> lives");
     await eventually(() => sandbox.has("lives"), { what: "it was begun" });
@@ -161,12 +157,15 @@ test(
     const doomed = await sandbox.add("echo begun >> doomed; sleep 30");
     await eventually(() => sandbox.has("doomed"), { what: "it was begun" });
     const watcher = await serveOn(sandbox, three, "--workers", "0");
-    const sinceMs = performance.now();
     await lives.kill();
+    const [row] = await execute(
+      url,
+      `SELECT lease_expires_at::float8 AS until FROM jobs WHERE id = '${doomed}'`,
+    );
     // Nobody but its lease can tell.
-    const { attempt } = await watcher.sees("job.reaped", { timeoutMs: 20_000 });
-    const tookMs = performance.now() - sinceMs;
-    assert.ok(tookMs > 2_500, `taken back after ${tookMs} ms, attempt ${attempt}`);
+    const { time, attempt } = await watcher.sees("job.reaped", { timeoutMs: 60_000 });
+    const earlyMs = row!["until"] as number - Date.parse(time);
+    assert.ok(row!["until"] && earlyMs <= 0, `attempt ${attempt} ended ${earlyMs} ms before that`);
     await sandbox.run(["cancel", doomed]);
   },
   { ignore: !network.isReal },
@@ -175,7 +174,7 @@ test(
 test(
   "clocks of machines that are minutes apart take no lease, hold nobody up, and start nothing early",
   async (sandbox, url) => {
-    const flags = ["-n", "1", "--lease", "6s", ...WORKER];
+    const flags = ["-n", "1", "--lease", "20s", ...WORKER];
     const ahead = await sandbox.worker(flags, skewedBy(600_000, one));
     const behind = await sandbox.worker(flags, skewedBy(-600_000, two));
     const right = await sandbox.worker(flags, { wrapper: three.wrapper });
@@ -201,7 +200,7 @@ test(
     for (const { id, waited, created_at } of times) {
       assert.ok(Math.abs(Number(created_at) - Date.now()) < 100_000, `${id}: ${created_at}`);
       assert.ok(Number(waited) >= (id === "later" ? 2_000 : 0), `${id}: ${waited}`);
-      assert.ok(Number(waited) < 20_000, `${id}: ${waited}`);
+      assert.ok(Number(waited) < 100_000, `${id}: ${waited}`);
     }
   },
   { ignore: Deno.env.get("QUEUECTL") !== undefined },

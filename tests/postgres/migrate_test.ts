@@ -5,6 +5,14 @@ import { execute, startPostgres, tempSchema } from "../helpers/postgres.ts";
 import { Sandbox } from "../helpers/program.ts";
 import { proveKilledMoves, proveWorkGoesOn } from "../system/migration.ts";
 
+/** From the middle on a move takes its time. */
+const SLOWLY = `
+  CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF (SELECT count(*) FROM jobs) > 4000 THEN PERFORM pg_sleep(5); END IF;
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER slowly AFTER INSERT ON jobs FOR EACH STATEMENT EXECUTE FUNCTION slowly()`;
+
 const server = await startPostgres({ isOwn: true });
 
 if (server !== null) {
@@ -26,6 +34,8 @@ if (server !== null) {
     await using sandbox = await Sandbox.create("queue.db");
     const jobs = Array.from({ length: 9_000 }, (_, n) => ({ id: `j-${n}`, command: "true" }));
     await sandbox.enqueue(jobs);
+    assert.equal((await sandbox.run(["initdb"], { db: schema.url })).code, 0);
+    await execute(schema.url, SLOWLY);
     const args = ["migrate", "--from", "queue.db", "--to", schema.url];
     const running = sandbox.start(args);
     const arrived = async () => {
@@ -39,6 +49,7 @@ if (server !== null) {
     assert.match(stderr, /cannot use the database postgres:.*; the move is not over: the same/);
     const left = await arrived();
     assert.ok(left < jobs.length, `all ${left} had arrived before the crash`);
+    await execute(schema.url, "DROP FUNCTION slowly CASCADE");
     const again = await sandbox.run(args);
     assert.equal(again.code, 0, again.stderr);
     assert.equal(await arrived(), jobs.length);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { ConflictError, StoreUnavailableError } from "../../src/job/errors.ts";
 import { MOVED_TABLES, OTHER_TABLES } from "../../src/store/shared/tables.ts";
 import type { WorkerRecord } from "../../src/store/store.ts";
+import { eventually } from "../helpers/eventually.ts";
 import { newJob, T0 } from "../helpers/jobs.ts";
 import { execute, type PostgresServer, startPostgres, tempSchema } from "../helpers/postgres.ts";
 import { tempFile } from "../store/file_place.ts";
@@ -77,9 +78,12 @@ function proveMoves(server: PostgresServer): void {
     await using to = await tables();
     await using store = await open(from);
     await store.add([newJob({ id: "before" })], T0);
-    await from.execute(
-      "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND " +
-        "classid = (hashtext('queuectl:' || current_schema())::bigint & 4294967295)::oid",
+    const sessions = "FROM pg_locks WHERE locktype = 'advisory' AND " +
+      "classid = (hashtext('queuectl:' || current_schema())::bigint & 4294967295)::oid";
+    await from.execute(`SELECT pg_terminate_backend(pid) ${sessions}`);
+    await eventually(
+      async () => (await execute(from.db, `SELECT pid ${sessions}`)).length === 0,
+      { what: "the process was cut off" },
     );
     await move(from, to);
     for (const use of [() => store.add([newJob({ id: "late" })], T0), () => store.find("before")]) {

@@ -92,7 +92,7 @@ if (server !== null) {
     });
     const locking = execute(
       schema.url,
-      "BEGIN; LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(40)",
+      "BEGIN; LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(120)",
     ).catch(() => {});
     const held = "SELECT pid FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted " +
       "AND relation = 'jobs'::regclass";
@@ -115,21 +115,21 @@ if (server !== null) {
     await using proxy = new TcpProxy(server.port);
     await using sandbox = await Sandbox.create(schema.url);
     const flags = ["-n", "1", "--pass-env", "WHO", "--backoff-base", "0.1"];
-    const cutOff = await sandbox.worker([...flags, "--lease", "2s"], {
+    const cutOff = await sandbox.worker([...flags, "--lease", "6s"], {
       db: proxy.through(schema.url),
       env: { WHO: "cut off" },
     });
     const id = await sandbox.add(
-      'echo "$WHO" >> runs; sleep 4; echo "$WHO" >> runs; echo "$WHO"',
+      'echo "$WHO" >> runs; sleep 12; echo "$WHO" >> runs; echo "$WHO"',
     );
     await eventually(() => sandbox.has("runs"), { what: "the command was begun" });
     proxy.swallow();
     const other = await sandbox.worker([...flags, "--reap-interval", "300ms"], {
       env: { WHO: "other" },
     });
-    await other.sees("job.ended", { timeoutMs: 20_000 });
+    await other.sees("job.ended", { timeoutMs: 60_000 });
     proxy.restore();
-    await cutOff.sees("lease.lost", { timeoutMs: 30_000 });
+    await cutOff.sees("lease.lost", { timeoutMs: 60_000 });
 
     const job = await sandbox.show(id);
     assert.equal(job["state"], "completed");
@@ -144,7 +144,7 @@ if (server !== null) {
     // It is at work again.
     await other.stop();
     const next = await sandbox.add("true");
-    await cutOff.sees("job.ended", { fits: ({ job }) => job === next, timeoutMs: 20_000 });
+    await cutOff.sees("job.ended", { fits: ({ job }) => job === next, timeoutMs: 60_000 });
   };
 
   Deno.test("a network that fails", async (t) => {

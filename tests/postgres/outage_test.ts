@@ -1,28 +1,21 @@
 /** A server that is away for long, and connections that listen and are lost. */
 import assert from "node:assert/strict";
 import { pause } from "../../src/lib/pause.ts";
+import { assertStartsAtOnce } from "../helpers/at_once.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { assertCompleted, Submitter } from "../helpers/load.ts";
 import { execute, startPostgres, tempSchema } from "../helpers/postgres.ts";
-import { type Running, Sandbox } from "../helpers/program.ts";
+import { Sandbox } from "../helpers/program.ts";
 
-const LEASE = ["--lease", "5s", "--reap-interval", "200ms", "--backoff-base", "0.1"];
+const LEASE = ["--lease", "8s", "--reap-interval", "200ms", "--backoff-base", "0.1"];
 
 /** How long the server is away: longer than a lease. */
-const AWAY_MS = 8_000;
+const AWAY_MS = 11_000;
 
 const server = await startPostgres({ isOwn: true });
 
 if (server !== null) {
   const { url, own } = server;
-
-  /** Jobs that one process adds start on another without delay. */
-  const startsAtOnce = async (sandbox: Sandbox, worker: Running) => {
-    for (let round = 0; round < 3; round++) {
-      const id = await sandbox.add("true");
-      await worker.sees("job.started", { fits: ({ job }) => job === id, timeoutMs: 2_000 });
-    }
-  };
 
   Deno.test("a server that is away for longer than a lease takes no job from workers that live", async () => {
     await using schema = await tempSchema(server);
@@ -55,7 +48,7 @@ if (server !== null) {
     for (const service of [api, ...workers]) assert.equal(service.isOver, false);
     await workers[0]!.stop();
     await workers[1]!.stop();
-    await startsAtOnce(sandbox, workers[2]!);
+    await assertStartsAtOnce(workers[2]!, () => sandbox.add("true"));
   });
 
   Deno.test("a process whose listening connection is killed hears of others again at once", async () => {
@@ -72,7 +65,7 @@ if (server !== null) {
       await eventually(async () => (await listeners()).some((pid) => pid !== killed), {
         what: "it listened again",
       });
-      await startsAtOnce(sandbox, worker);
+      await assertStartsAtOnce(worker, () => sandbox.add("true"));
     }
   });
 }

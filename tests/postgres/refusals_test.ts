@@ -157,9 +157,11 @@ Deno.test("what listens there and is no PostgreSQL is told from one", async () =
       [() => Promise.resolve(), /it takes connections, but did not answer within 1 s/],
     ] as const
   ) {
+    // Who answers is given time, on a machine with much else to do.
+    const patience = expected.source.includes("within 1 s") ? 1 : 30;
     for (const mode of ["disable", "prefer", "require"]) {
       await withListener(serve, async (port) => {
-        const url = `postgres://app:${SECRET}@127.0.0.1:${port}/queue?connect_timeout=1`;
+        const url = `postgres://app:${SECRET}@127.0.0.1:${port}/queue?connect_timeout=${patience}`;
         assert.match(await refusalOf(`${url}&sslmode=${mode}`), expected, mode);
       });
     }
@@ -242,12 +244,12 @@ if (server !== null) {
     try {
       assert.equal((await store.stats(0)).counts.pending, 0);
       if (expected === undefined) return;
-      const [row] = await execute(
-        server.url,
-        "SELECT bool_and(ssl) AS tls FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) " +
-          "WHERE application_name = 'queuectl'",
-      );
-      assert.equal(row!["tls"], expected, url);
+      // Sessions of those who were let in before may still be ending.
+      const tls = "SELECT every(ssl = " + expected + ") AS is_so FROM pg_stat_ssl " +
+        "JOIN pg_stat_activity USING (pid) WHERE application_name = 'queuectl'";
+      await eventually(async () => (await execute(server.url, tls))[0]!["is_so"] === true, {
+        what: `TLS was ${expected ? "" : "not "}spoken: ${url}`,
+      });
     } finally {
       await store[Symbol.asyncDispose]();
     }

@@ -3,6 +3,8 @@
  * connections and to the processes costs no job that was acknowledged.
  */
 import assert from "node:assert/strict";
+import { pause } from "../../src/lib/pause.ts";
+import { assertStartsAtOnce } from "../helpers/at_once.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { execute, type PostgresServer, startPostgres, tempSchema } from "../helpers/postgres.ts";
 import { type Running, Sandbox } from "../helpers/program.ts";
@@ -36,7 +38,7 @@ async function submitUntil(api: Running, isOver: () => boolean): Promise<string[
     const body = await response.json();
     if (response.status === 201) ids.push(body.job_id);
     else assert.equal(response.status, 503, JSON.stringify(body));
-    if (response.status === 503) await new Promise((resolve) => setTimeout(resolve, 50));
+    if (response.status === 503) await pause(50);
   }
   return ids;
 }
@@ -45,7 +47,7 @@ async function assertAllCompleted(sandbox: Sandbox, ids: readonly string[]): Pro
   await eventually(async () => {
     const { jobs: counts } = await sandbox.status();
     return counts.pending + counts.failed + counts.started + counts.processing === 0;
-  }, { what: "nothing was left to do", timeoutMs: 40_000, everyMs: 300 });
+  }, { what: "nothing was left to do", timeoutMs: 90_000, everyMs: 300 });
   const { jobs: counts } = await sandbox.status();
   assert.ok(counts.completed >= ids.length, JSON.stringify(counts));
   const rows = await execute(sandbox.db, "SELECT id, state FROM jobs");
@@ -74,24 +76,24 @@ test(
       const before = await done();
       await eventually(async () => await done() >= before + more, {
         what: `${more} more jobs were done`,
-        timeoutMs: 30_000,
+        timeoutMs: 90_000,
         everyMs: 200,
       });
     };
-    await busy(20);
+    await busy(30);
     await victim.kill();
-    await busy(20);
+    await busy(30);
     await own!.restart("immediate");
-    await busy(20);
+    await busy(30);
     for (let round = 0; round < 5; round++) {
       await execute(
         url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'queuectl'",
       );
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await pause(200);
     }
     await own!.restart("fast", 1_000);
-    await busy(20);
+    await busy(30);
     isOver = true;
     const ids = await submitting;
     assert.ok(ids.length > 100, `only ${ids.length} jobs were acknowledged`);
@@ -103,7 +105,7 @@ test("a limit of a queue holds over processes", async (sandbox) => {
   await sandbox.ok("queue", "set", "default", "--max-running", "2");
   const command = "echo + >> trace; sleep 0.05; echo - >> trace";
   await sandbox.enqueue(Array.from({ length: 20 }, () => ({ command })));
-  for (let count = 0; count < 3; count++) await sandbox.worker(["-n", "2", ...SHORT]);
+  for (let count = 0; count < 3; count++) await sandbox.worker(["-n", "2"]);
   await assertAllCompleted(sandbox, []);
   let [running, most] = [0, 0];
   for (const line of sandbox.lines("trace")) {
@@ -116,11 +118,7 @@ test("a limit of a queue holds over processes", async (sandbox) => {
 
 test("a job that one process adds, another one starts at once", async (sandbox) => {
   const worker = await sandbox.worker(["-n", "1", ...SHORT]);
-  await new Promise((resolve) => setTimeout(resolve, 1_000)); // it listens
-  for (let round = 0; round < 3; round++) {
-    const id = await sandbox.add("true");
-    await worker.sees("job.started", { fits: ({ job }) => job === id, timeoutMs: 1_500 });
-  }
+  await assertStartsAtOnce(worker, () => sandbox.add("true"));
 });
 
 test("the password of the URL is shown nowhere", async (sandbox) => {

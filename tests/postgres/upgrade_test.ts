@@ -75,7 +75,10 @@ if (server !== null) {
       const before = ids.length;
       await Promise.race([
         submitting, // should it fail, that says more
-        eventually(() => ids.length >= before + 50, { what: "50 more jobs were added" }),
+        eventually(() => ids.length >= before + 50, {
+          what: "50 more jobs were added",
+          timeoutMs: 60_000,
+        }),
       ]);
     };
     await more();
@@ -89,7 +92,7 @@ if (server !== null) {
     await submitting;
     await eventually(async () => (await sandbox.status()).jobs.completed === ids.length + 1, {
       what: "all jobs were done",
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       everyMs: 200,
     });
     for (const service of [worker, api]) {
@@ -140,6 +143,25 @@ if (server !== null) {
     const { code, stderr } = await sandbox.run(["list"]);
     assert.equal(code, 5);
     assert.match(stderr, /^error: .*generation 2, but this queuectl speaks generation 1: a newer/);
+  });
+
+  Deno.test("a new generation waits a moment for a process of the old one that is just ending", async () => {
+    await using schema = await tempSchema(server);
+    await (await open(schema.url))[Symbol.asyncDispose]();
+    const ending = execute(
+      schema.url,
+      "SELECT pg_advisory_lock_shared(hashtext('queuectl:' || current_schema()), 1001), pg_sleep(0.5)",
+    );
+    const held =
+      "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 1001 AND granted " +
+      "AND classid = (hashtext('queuectl:' || current_schema())::bigint & 4294967295)::oid";
+    await eventually(async () => (await execute(schema.url, held)).length === 1, {
+      what: "it was there",
+    });
+    const [session, place] = await startNewer(schema.url, UPHEAVAL);
+    assert.equal(place.generation, 2);
+    await ending;
+    await session.close();
   });
 
   Deno.test("an older process that was cut off meanwhile writes nothing into a new generation", async () => {

@@ -12,6 +12,7 @@ const UPGRADE = "tests/postgres/upgrade_test.ts";
 const REFUSALS = "tests/postgres/refusals_test.ts";
 const MACHINES = "tests/postgres/machines_test.ts";
 const MOVES = "tests/postgres/move_test.ts";
+const CONNECTIONS = "tests/postgres/connections_test.ts";
 
 export const POSTGRES_REMOVALS: readonly Removal[] = [
   {
@@ -78,13 +79,35 @@ export const POSTGRES_REMOVALS: readonly Removal[] = [
       "a commit whose connection is lost is asked for: what was written is not told of as lost",
     file: "src/store/postgres/committer.ts",
     edits: [["if (!await this.#wasCommitted(mark)) throw error;", "throw error;"]],
-    caughtBy: { test: SERVER, named: "killed while writing lose nothing and double nothing" },
+    caughtBy: { test: CONNECTIONS, named: "whose answer is lost with its connection" },
+    isCheap: true,
   },
   {
     protection: "a commit that was lost is not told of as made",
     file: "src/store/postgres/commit_mark.ts",
     edits: [['return row!["is_refused"] === false;', "return row !== undefined;"]],
     caughtBy: { test: FAILOVER, named: "whether a commit was made is decided once" },
+  },
+  {
+    protection: "connections of one process leave marks of their own",
+    file: "src/store/postgres/writer.ts",
+    edits: [["name: `${name}-claims`", "name"]],
+    caughtBy: { test: CONNECTIONS, named: "leaves its mark beside that one's" },
+    isCheap: true,
+  },
+  {
+    protection: "a read that met others is made again",
+    file: "src/store/postgres/reader.ts",
+    edits: [["hasMet = isConflict(error) && ", "hasMet = isConflict(error) && false && "]],
+    caughtBy: { test: CONNECTIONS, named: "because of a deadlock is made again" },
+    isCheap: true,
+  },
+  {
+    protection: "who commits in one go finds out on the way that somebody follows now",
+    file: "src/store/postgres/committer.ts",
+    edits: [["if (isCalm) void session.ahead(STILL_CALM, nowMs);", ""]],
+    caughtBy: { test: STORE_SUITE, named: "from the moment one connection follows" },
+    isCheap: true,
   },
   {
     protection: "of several hosts the one that takes writes is used",

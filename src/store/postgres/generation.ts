@@ -6,12 +6,16 @@
  * Invariant: while a session of a process lives, the tables are of the generation that it knows.
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
+import { pause } from "../../lib/pause.ts";
 import type { Session } from "./connection.ts";
 import { NoWay } from "./errors.ts";
 import type { Place } from "./migrate.ts";
 
 /** Where the locks of generations begin, after those of other uses. */
 const FIRST_LOCK = 1_000;
+
+/** How long others, such as a process that is just ending, may still be there. */
+const PATIENCE_MS = 2_000;
 
 /** Workers that have said something so recently are named when they are in the way. */
 const RECENT_MS = 60_000;
@@ -42,7 +46,7 @@ export async function takeOver(
   old: number,
   { session, place, shown }: { session: Session; place: Place; shown: string },
 ): Promise<void> {
-  const names = await othersAt(old, { session, place });
+  const names = await othersWhoStay(old, { session, place });
   if (names.length === 0) return;
   throw new StoreUnavailableError(
     `cannot use the database ${shown}: this queuectl begins a new generation of its tables, which ` +
@@ -54,10 +58,22 @@ export async function takeOver(
 }
 
 /**
- * Those who hold the tables to a generation, as people know them. None: nobody else does, and nobody
- * comes before the end of this transaction.
+ * Those who hold the tables to a generation, and go on doing so for a moment, as people know them.
+ * None: nobody else does, and nobody comes before the end of this transaction.
  */
-export async function othersAt(
+export async function othersWhoStay(
+  generation: number,
+  { session, place }: { session: Session; place: Place },
+): Promise<string[]> {
+  const deadlineMs = performance.now() + PATIENCE_MS;
+  while (true) {
+    const others = await othersAt(generation, { session, place });
+    if (others.length === 0 || performance.now() > deadlineMs) return others;
+    await pause(50);
+  }
+}
+
+async function othersAt(
   generation: number,
   { session, place: { lockSpace } }: { session: Session; place: Place },
 ): Promise<string[]> {

@@ -5,7 +5,6 @@
  * looks for it when it begins; so nobody but the move reads or writes after it.
  */
 import { ConflictError, StoreUnavailableError } from "../../job/errors.ts";
-import { pause } from "../../lib/pause.ts";
 import {
   areKeysEqual,
   type ColumnType,
@@ -26,13 +25,10 @@ import type {
   TransferState,
 } from "../transfer.ts";
 import type { Session, Sql } from "./connection.ts";
-import { othersAt } from "./generation.ts";
+import { othersWhoStay } from "./generation.ts";
 import { enterTables, type Place } from "./migrate.ts";
 import { Server } from "./server.ts";
 import { changeMark, readMark, writeMark } from "./transfer_mark.ts";
-
-/** How long others, such as a command that is just ending, may have the tables open. */
-const PATIENCE_MS = 2_000;
 
 /** Where rows come from, where that is not simply their table. */
 const SOURCES: Readonly<Record<string, string>> = {
@@ -103,7 +99,10 @@ class PostgresSide implements TransferSide {
 
   exclusively(decide: (standing: Standing) => TransferMark | null): Promise<void> {
     return this.#transaction(async (sql) => {
-      const users = await this.#others();
+      const users = await othersWhoStay(this.#place.generation, {
+        session: this.#session,
+        place: this.#place,
+      });
       const filled: string[] = [];
       for (const { name } of MOVED_TABLES) {
         if (await sql.get(`SELECT 1 AS is_any FROM ${name} LIMIT 1`) !== undefined) {
@@ -112,19 +111,6 @@ class PostgresSide implements TransferSide {
       }
       await writeMark(decide({ mark: await readMark(sql), users, filled }), sql);
     });
-  }
-
-  /** In a transaction: those who have the tables open; none: nobody comes before its end. */
-  async #others(): Promise<string[]> {
-    const deadlineMs = performance.now() + PATIENCE_MS;
-    while (true) {
-      const others = await othersAt(this.#place.generation, {
-        session: this.#session,
-        place: this.#place,
-      });
-      if (others.length === 0 || performance.now() > deadlineMs) return others;
-      await pause(50);
-    }
   }
 
   changeMark(mark: TransferMark, to: TransferState | null, nowMs: number): Promise<boolean> {

@@ -96,12 +96,15 @@ export function connectionPromises({ test }: Suite): void {
       const other = await fresh.openAgain();
       await store.add([newJob({ id: "before" })], T0);
       const afterId = await other.follow(other.clock() + 60_000);
+      // The first is written without a look at what is there; for the second its id is looked up.
+      const first = newJob();
+      await store.add([first], T0);
       await store.add([newJob({ id: "told" })], T0);
       const { batches } = await other.journal({ afterId, limit: 10 });
       const ids = batches.flatMap(({ events }) =>
         events.map((event) => "jobId" in event ? event.jobId : event.type)
       );
-      assert.deepEqual(ids, ["told"]);
+      assert.deepEqual(ids, [first.id, "told"]);
     },
   );
 
@@ -119,7 +122,6 @@ export function connectionPromises({ test }: Suite): void {
         await other.add([newJob()], T0);
         await eventually(() => calls > before, {
           what: `watch() called back for change ${round} by another connection`,
-          timeoutMs: 3_000,
         });
       }
       assert.equal(callsOfDisposed, 0);

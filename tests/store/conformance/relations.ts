@@ -259,6 +259,7 @@ export function relationPromises({ test }: Suite): void {
 async function reachesAll(store: JobStore, state: "cancelled" | "pending"): Promise<void> {
   await eventually(async () => (await store.stats(T0)).counts[state] >= MANY, {
     what: "the cascade ended",
-    timeoutMs: 60_000,
+    timeoutMs: 300_000,
+    everyMs: 100,
   });
 }

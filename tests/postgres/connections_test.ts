@@ -1,0 +1,103 @@
+/** What the connections of one process do when others, or each other, are in the way. */
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
+import { openStore } from "../../src/store/open.ts";
+import { Reader } from "../../src/store/postgres/reader.ts";
+import { Server } from "../../src/store/postgres/server.ts";
+import { eventually } from "../helpers/eventually.ts";
+import { newJob, newJobs, T0 } from "../helpers/jobs.ts";
+import { execute, startPostgres, tempPostgresStore, tempSchema } from "../helpers/postgres.ts";
+import { TcpProxy } from "../helpers/tcp_proxy.ts";
+import { claim } from "../store/conformance/harness.ts";
+
+/** Looks into one table, waits until it may go on, and looks into another one. */
+const LOOK = `
+  CREATE TABLE one (); CREATE TABLE other ();
+  CREATE FUNCTION look() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM FROM one;
+    PERFORM pg_advisory_xact_lock_shared(hashtext(current_schema()));
+    PERFORM FROM other;
+    RETURN 'seen';
+  END $$`;
+
+const server = await startPostgres();
+
+if (server !== null) {
+  const connect = async (url: string) => {
+    const { default: pg } = await import("pg");
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    return client;
+  };
+
+  Deno.test("a read that is given up because of a deadlock is made again, and answered", async () => {
+    await using schema = await tempSchema(server);
+    await execute(schema.url, LOOK);
+    // The server gives up whoever looks first whether there is one.
+    const hasty = schema.url.replace("search_path", "deadlock_timeout%3D50ms%20-c%20search_path");
+    const reader = new Reader(new Server(hasty));
+    const [gate, step] = await Promise.all([connect(schema.url), connect(schema.url)]);
+    const waits = (where: string) =>
+      eventually(
+        async () =>
+          (await execute(schema.url, `SELECT pid FROM pg_locks WHERE NOT granted AND ${where}`))
+            .length > 0,
+        { what: `somebody waited, ${where}` },
+      );
+    try {
+      await step.query("SET deadlock_timeout = '1h'");
+      await gate.query("SELECT pg_advisory_lock(hashtext(current_schema()))");
+      await step.query("BEGIN; LOCK TABLE other IN ACCESS EXCLUSIVE MODE");
+      const reading = reader.get("SELECT look() AS what");
+      reading.catch(() => {}); // told of below
+      await waits(
+        "locktype = 'advisory' AND pid IN (SELECT pid FROM pg_locks " +
+          "WHERE relation = 'one'::regclass AND granted)",
+      );
+      const locking = step.query("LOCK TABLE one IN ACCESS EXCLUSIVE MODE");
+      await waits("relation = 'one'::regclass");
+      await gate.query("SELECT pg_advisory_unlock_all()");
+      await locking; // the read has given way
+      await step.query("COMMIT");
+      assert.deepEqual(await reading, { what: "seen" });
+    } finally {
+      await Promise.all([gate.end(), step.end()]);
+      await reader.close();
+    }
+  });
+
+  Deno.test("a commit whose answer is lost with its connection is told of as made, and made once", async () => {
+    await using schema = await tempSchema(server);
+    await using proxy = new TcpProxy(server.port);
+    await using store = await openStore({
+      db: proxy.through(schema.url),
+      ...{ driver: "builtin", clock: Date.now, synchronous: () => "full" },
+    });
+    await store.add([newJob({ id: "before" })], T0);
+    for (const id of ["fresh", "chosen"]) {
+      proxy.loseAnswer("COMMIT\0");
+      const addition = await store.add([newJob({ id, isIdFresh: id === "fresh" })], T0);
+      assert.deepEqual(addition, { duplicates: [] });
+    }
+    const rows = await execute(schema.url, "SELECT id FROM jobs ORDER BY seq");
+    assert.deepEqual(rows.map(({ id }) => id), ["before", "fresh", "chosen"]);
+    assert.equal((await store.stats(T0)).counts.pending, 3);
+  });
+
+  Deno.test("a claim beside a commit leaves its mark beside that one's", async () => {
+    await using temp = await tempPostgresStore(server);
+    const { store } = temp;
+    await store.add(newJobs(400), T0);
+    assert.equal((await claim(store, { free: 2 })).isMoreDue, true);
+    const writers = async () => (await execute(temp.url, "SELECT DISTINCT writer FROM commits"));
+    // Whether the commit is still under way when the claim comes is a matter of luck.
+    for (let round = 0; (await writers()).length < 2 && round < 100; round++) {
+      const adding = store.add([newJob()], T0);
+      await new Promise((resolve) => setImmediate(resolve));
+      const { slots } = await claim(store, { free: 2 });
+      assert.equal(slots.length, 2);
+      assert.deepEqual(await adding, { duplicates: [] });
+    }
+    assert.equal((await writers()).length, 2, "it went beside");
+  });
+}
