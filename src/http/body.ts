@@ -102,13 +102,13 @@ export class BodyReader {
       const { done, value } = await reader.read();
       if (done) break;
       if (!this.#readings.has(reading)) {
-        void discard(reader);
+        void discard(reader, null);
         throw cutOff("because it was given up");
       }
       reading.progressAtMs = performance.now();
       this.#hold(reading, value.length);
       if (reading.bytes > limitBytes) {
-        void discard(reader);
+        await discard(reader, announcedBytes(request.headers));
         throw tooLarge(limitBytes, "more came");
       }
       pieces.push(value);

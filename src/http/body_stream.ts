@@ -73,7 +73,10 @@ export class BodyStreams {
       }
     } finally {
       this.#forget(coming);
-      if (!isOver) void discard(reader);
+      if (!isOver) {
+        const discarded = discard(reader, announced);
+        if (coming.end === null) await discarded;
+      }
     }
   }
 

@@ -44,7 +44,7 @@ export function createDispatcher(options: DispatchOptions): Answerer {
     try {
       response = await dispatch(request, source, options);
     } catch (error) {
-      response = answerError(error, request, options.services);
+      response = await answerError(error, request, options.services);
     }
     return crossOrigin.mark(response, request.headers.get("origin"));
   };
@@ -127,7 +127,11 @@ function limitRate(rates: RateLimiter, { name, hasToken }: Caller, { remoteAddr 
   );
 }
 
-function answerError(error: unknown, request: Request, { log }: Services): Response {
+async function answerError(
+  error: unknown,
+  request: Request,
+  { log }: Services,
+): Promise<Response> {
   const code = codeOf(error);
   const facts = { method: request.method, path: splitUrl(request.url).path };
   if (code === "internal") {
@@ -136,8 +140,11 @@ function answerError(error: unknown, request: Request, { log }: Services): Respo
   } else if (code === "store-unavailable") {
     log.warn("http.unavailable", { ...facts, message: (error as Error).message });
   }
-  discardBody(request);
-  return problemResponse(error);
+  const isBodyGone = await discardBody(request);
+  const response = problemResponse(error);
+  // A caller that kept the connection for its next request would find it closed.
+  if (!isBodyGone || code === "too-large") response.headers.set("connection", "close");
+  return response;
 }
 
 /** Path and query of a URL, as they came: no normalizing, no decoding. */

@@ -94,6 +94,39 @@ Deno.test("a sender that does not listen while it sends too much still reads the
   assertProblem(await connection.answer(), 413);
 });
 
+Deno.test("callers that listen while they send too much always read the 413", async () => {
+  await using bench = await httpBench();
+  const url = `http://127.0.0.1:${bench.server.port}/jobs`;
+  const send = async (body: BodyInit, type?: string) => {
+    const headers = type === undefined ? undefined : { "content-type": type };
+    const answer = await fetch(url, { method: "POST", body, headers });
+    assert.equal(answer.status, 413, await answer.text());
+  };
+  const text = "a".repeat(4 * MIB);
+  for (let round = 0; round < 10; round++) {
+    const form = new FormData();
+    form.append("file", new Blob([text]), "a.txt");
+    await send(form);
+    await send(text, "application/json");
+    await send(new Blob([text]).stream(), "application/json");
+  }
+});
+
+Deno.test("a body that never ends is refused while it comes", async () => {
+  await using bench = await httpBench();
+  using connection = await RawConnection.open(bench.server.port);
+  await connection.send(head(bench, "/jobs", FORM, "Transfer-Encoding: chunked"));
+  const chunk = new TextEncoder().encode(`10000\r\n${"a".repeat(65_536)}\r\n`);
+  let isAnswered = false;
+  const answer = connection.answer().finally(() => isAnswered = true);
+  let bytes = 0;
+  for (; !isAnswered && bytes < 512 * MIB; bytes += 65_536) {
+    await connection.send(chunk).catch(() => isAnswered = true);
+  }
+  assertProblem(await answer, 413, /more came/);
+  assert.ok(bytes < 512 * MIB);
+});
+
 Deno.test("an upload that its sender cuts off stores nothing", async () => {
   await using bench = await httpBench();
   const whole = `${BEFORE}hello${AFTER}`;
