@@ -97,7 +97,9 @@ Deno.test("faults that are asked for are announced loudly", async () => {
     ["--workers", "0", "--fault-fail", "0.5", "--log-level", "info"],
     temp,
   );
-  const [warning] = server.log("faults.injected");
+  const warning = await eventually(() => server.log("faults.injected")[0], {
+    what: "the warning was logged",
+  });
   assert.equal(warning.level, "warn");
   assert.match(warning.message, /FAULT INJECTION IS ON/);
   assert.equal(warning["fault-fail"], 0.5);
@@ -170,7 +172,9 @@ Deno.test("cancel stops a running command", async () => {
   await queuectl(["add", "sleep 60", "--id", "long"], temp);
   await eventually(() => worker.log("job.started").length > 0, { what: "the job started" });
   const cancelled = await queuectl(["cancel", "long"], temp);
-  assert.deepEqual([cancelled.code, cancelled.stdout], [0, "Job long is cancelled\n"]);
+  assert.equal(cancelled.code, 0);
+  // Where a command takes longer to end than cancel waits, it says so.
+  assert.match(cancelled.stdout, /^Job long (is cancelled|was asked to stop; .*)\n$/);
   assert.equal((await queuectl(["wait", "long"], temp)).code, 1);
 });
 
@@ -194,7 +198,7 @@ Deno.test("detached workers outlive the command, are listed, and are stopped", a
     );
     assert.match((await queuectl(["status"], temp)).stdout, new RegExp(`w-2 +${pid} +worker`));
     await queuectl(["add", "true", "--id", "a"], temp);
-    assert.equal((await queuectl(["wait", "a", "--timeout", "20s"], temp)).code, 0);
+    assert.equal((await queuectl(["wait", "a", "--timeout", "60s"], temp)).code, 0);
   } finally {
     const stopped = await queuectl(["worker", "stop"], temp);
     assert.deepEqual([stopped.code, stopped.stdout], [0, `Stopped process ${pid}\n`]);

@@ -1,6 +1,7 @@
 /** `queuectl submit` against a real API, and against one that misbehaves. */
 import assert from "node:assert/strict";
 import { queuectl, spawnServer, tempDir } from "../helpers/cli.ts";
+import { freePort } from "../helpers/free_port.ts";
 
 const TEXT = "Grüße, 世界 👋\n";
 const CHARACTERS = [...TEXT].length;
@@ -93,10 +94,7 @@ Deno.test("submit gives up when it was told to, with 4", async () => {
 Deno.test("submit says that no API answers there", async () => {
   await using temp = await tempDir();
   await Deno.writeTextFile(`${temp.dir}/a.txt`, TEXT);
-  // A port that was free a moment ago.
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = freePort();
   const { code, stderr } = await queuectl(
     ["submit", "--api", `http://127.0.0.1:${port}`, "--file", "a.txt"],
     { cwd: temp.dir, env: { HTTP_PROXY: "http://127.0.0.1:9", http_proxy: "http://127.0.0.1:9" } },

@@ -143,8 +143,11 @@ Deno.test({
     assert.equal(watch.screen.isCursorHidden, true);
     await using worker = await spawnQueuectl(["worker", "-n", "1"], temp);
     await watch.shows(/WORKER[\s\S]*w-1 .* worker +idle/);
-    await queuectl(["add", "sleep 0.3; exit 3", "--id", "two", "--max-retries", "0"], temp);
+    const gate = `${temp.dir}/gate`;
+    const command = `until [ -e ${gate} ]; do sleep 0.05; done; exit 3`;
+    await queuectl(["add", command, "--id", "two", "--max-retries", "0"], temp);
     await watch.shows(/w-1 .* busy +two/);
+    await Deno.writeTextFile(gate, "");
     await watch.shows(/1 dead[\s\S]*LATELY[\s\S]*job.dead +two +w-1 +exit code 3/);
     assert.equal(watch.screen.text.match(/pending {2}/g)?.length, 1, "there is one drawing");
     await watch.press("\x03");

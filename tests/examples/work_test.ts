@@ -222,5 +222,7 @@ Deno.test("call_slow_api keeps to the rate, hears when it is told later, and sto
     what: "the API was called",
   });
   await sandbox.ok("cancel", hanging);
-  assert.equal((await sandbox.show(hanging))["state"], "cancelled");
+  await eventually(async () => (await sandbox.show(hanging))["state"] === "cancelled", {
+    what: "the call was cancelled",
+  });
 });

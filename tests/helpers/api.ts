@@ -5,7 +5,7 @@
 import { type Answer, readAnswer } from "./http.ts";
 
 /** How long a call may take. */
-const CALL_LIMIT_MS = 15_000;
+const CALL_LIMIT_MS = 60_000;
 
 export interface Api {
   call(path: string, init?: RequestInit): Promise<Answer>;

@@ -29,7 +29,7 @@ export interface Ran {
 }
 
 /** How long a command may take; generous, for machines with much else to do. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 
 /** The program and its first arguments. */
 export function program(): { readonly command: string; readonly args: readonly string[] } {
@@ -152,7 +152,7 @@ export class Service implements AsyncDisposable {
  */
 export async function spawnQueuectl(
   args: readonly string[],
-  { ready, readyMs = 30_000, ...options }: ServiceOptions = {},
+  { ready, readyMs = 60_000, ...options }: ServiceOptions = {},
 ): Promise<Service> {
   const service = new Service(start(args, options, "null"));
   const what = `queuectl ${args.join(" ")} is ready`;

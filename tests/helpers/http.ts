@@ -191,6 +191,8 @@ export function assertProblem(answer: Answer, status: number, detail?: RegExp): 
 export class RawConnection implements Disposable {
   readonly #connection: Deno.TcpConn;
   #received = "";
+  /** The answer that is being waited for; it goes on when somebody has not waited for its end. */
+  #coming: Promise<Answer> | null = null;
 
   private constructor(connection: Deno.TcpConn) {
     this.#connection = connection;
@@ -218,8 +220,12 @@ export class RawConnection implements Disposable {
       const late = () => reject(new Error(`no answer; received ${JSON.stringify(this.#received)}`));
       timer = setTimeout(late, timeoutMs);
     });
+    this.#coming ??= this.#read();
+    this.#coming.catch(() => {}); // told of below, or by the next call
     try {
-      return await Promise.race([this.#read(), deadline]);
+      const answer = await Promise.race([this.#coming, deadline]);
+      this.#coming = null;
+      return answer;
     } finally {
       clearTimeout(timer);
     }

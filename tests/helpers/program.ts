@@ -23,7 +23,7 @@ export type JobJson = Record<string, any>;
 /** How long a process may take to be up. */
 const START_LIMIT_MS = 60_000;
 /** How long it may take to end, where the test does not say. */
-const STOP_LIMIT_MS = 45_000;
+const STOP_LIMIT_MS = 60_000;
 /** How long what a killed process had started may live on. */
 const LEFTOVER_LIMIT_MS = 20_000;
 
@@ -123,7 +123,7 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Waits until the jobs are finished; returns the exit code: 0 when all are completed. */
-  async wait(ids: readonly string[], timeout = "60s"): Promise<number> {
+  async wait(ids: readonly string[], timeout = "90s"): Promise<number> {
     const timeoutMs = parseDuration(timeout)! + START_LIMIT_MS;
     const { code, stderr } = await this.run(["wait", "--timeout", timeout, ...ids], { timeoutMs });
     if (code === 4) throw new Error(`jobs were not finished after ${timeout}: ${stderr}`);
@@ -223,7 +223,7 @@ export class Running extends Service {
   /** Asks it to end and waits, at most a while, until it has. */
   override async stop(name: Deno.Signal = "SIGTERM"): Promise<Awaited<Service["ended"]>> {
     this.signal(name);
-    return await this.endsWithin(STOP_LIMIT_MS);
+    return await this.endsWithin();
   }
 
   /** `kill -9`; resolves when it is gone. */
@@ -232,7 +232,7 @@ export class Running extends Service {
   }
 
   /** How it ended, which must happen within this time. */
-  async endsWithin(timeoutMs: number): Promise<Awaited<Service["ended"]>> {
+  async endsWithin(timeoutMs = STOP_LIMIT_MS): Promise<Awaited<Service["ended"]>> {
     await eventually(() => this.isOver, {
       what: `\`queuectl ${this.name}\` ended (its log: ${this.recentLog()})`,
       timeoutMs,

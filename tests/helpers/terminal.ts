@@ -181,7 +181,7 @@ export class Terminal implements AsyncDisposable {
   async shows(pattern: RegExp): Promise<void> {
     await eventually(() => pattern.test(this.screen.text), {
       what: `the screen shows ${pattern}`,
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     }).catch((error) => {
       throw new Error(`${error.message}; it shows\n${this.screen.text}`);
     });

@@ -11,4 +11,6 @@ const bench = await httpBench({
     error: (event, fields) => console.log(`${event} ${fields?.message}`),
   },
 });
+// As the program does. The runtime panics when it finds no descriptor for its first use of signals.
+Deno.addSignalListener("SIGTERM", () => Deno.exit());
 console.log(bench.server.port);

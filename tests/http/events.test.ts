@@ -81,7 +81,7 @@ class Listener implements AsyncDisposable {
 async function within<T>(promise: Promise<T>, progress: () => string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing more came: ${progress()}`)), 10_000);
+    timer = setTimeout(() => reject(new Error(`nothing more came: ${progress()}`)), 30_000);
   });
   try {
     return await Promise.race([promise, late]);
@@ -211,12 +211,12 @@ for (const query of ["?state=done", "?nonsense=1", "?last_event_id=x", "?queue=a
 }
 
 Deno.test("a server that closes ends the streams of events at once", async () => {
-  await using bench = await httpBench({ closeMs: 20_000 });
+  await using bench = await httpBench({ closeMs: 60_000 });
   await using listener = await Listener.open(bench);
   const startedMs = performance.now();
   await bench.server.close();
   assert.ok(await listener.ended());
-  assert.ok(performance.now() - startedMs < 10_000);
+  assert.ok(performance.now() - startedMs < 30_000);
 });
 
 Deno.test("who goes away without having read what came follows no longer", async () => {

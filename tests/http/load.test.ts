@@ -24,12 +24,13 @@ Deno.test("over max-queue-depth adding is 429 with Retry-After, and works again 
 });
 
 Deno.test("over rate-limit requests are 429 with Retry-After; healthz is not counted", async () => {
-  await using bench = await httpBench({ settings: { "rate-limit": 5 } });
-  const answers = [];
-  for (let count = 0; count < 30; count++) answers.push(await bench.call("/stats"));
+  await using bench = await httpBench({ settings: { "rate-limit": 2 } });
+  // All at once, so that on a slow machine, too, most come in the first seconds.
+  const answers = await Promise.all(Array.from({ length: 30 }, () => bench.call("/stats")));
   const refused = answers.filter(({ status }) => status === 429);
-  assert.ok(refused.length >= 15, `only ${refused.length} of 30 were refused`);
-  assert.ok(answers.slice(0, 5).every(({ status }) => status === 200));
+  assert.ok(refused.length >= 10, `only ${refused.length} of 30 were refused`);
+  const answered = answers.filter(({ status }) => status === 200);
+  assert.ok(answered.length >= 2, "a second's worth was let through");
   assertProblem(refused[0]!, 429, /rate-limit/);
   assert.equal(refused[0]!.headers.get("retry-after"), "1");
   assert.equal((await bench.call("/healthz")).status, 200);
@@ -51,10 +52,9 @@ Deno.test("each token has a rate of its own", async () => {
   });
   const status = async (headers: Record<string, string>) =>
     (await bench.call("/stats", { headers })).status;
-  await eventually(async () => await status(greedy) === 429, {
-    what: "one was refused",
-    everyMs: 0,
-  });
+  // Many at once: on a slow machine, one after the other would be fewer than the limit.
+  const spree = () => Promise.all(Array.from({ length: 60 }, () => status(greedy)));
+  await eventually(async () => (await spree()).includes(429), { what: "one was refused" });
   assert.equal(await status(modest), 200);
 });
 
@@ -121,7 +121,7 @@ Deno.test({
       silent.push(connection);
     }
     const areClosed = async () => (await Promise.all(silent.map(isClosed))).every(Boolean);
-    await eventually(areClosed, { what: "all were closed", timeoutMs: 5_000, everyMs: 100 });
+    await eventually(areClosed, { what: "all were closed", everyMs: 100 });
     assert.ok(logged.includes("http.connections_closed"));
     await eventually(async () => (await bench.call("/healthz")).status === 200, {
       what: "the server answered again",

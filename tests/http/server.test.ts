@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { QueueError } from "../../src/job/errors.ts";
 import { eventually } from "../helpers/eventually.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { assertProblem, httpBench, RawConnection } from "../helpers/http.ts";
 
 Deno.test("a port that is in use is refused with a message that says so", async () => {
@@ -31,7 +32,7 @@ Deno.test("the server's url leads to it, also when bound to every address or to 
 });
 
 Deno.test("close() finishes the request that is being answered, and frees the port", async () => {
-  const bench = await httpBench();
+  const bench = await httpBench({ settings: { port: freePort() } });
   const id = await bench.addCount();
   const { seq, token } = await bench.claim();
   const answering = bench.call(`/jobs/${id}/cancel`, { method: "POST" });
@@ -52,14 +53,14 @@ Deno.test("close() finishes the request that is being answered, and frees the po
 });
 
 Deno.test("close() is not held by an idle connection", async () => {
-  const bench = await httpBench();
+  const bench = await httpBench({ closeMs: 60_000 });
   const { port } = bench.server;
   using idle = await RawConnection.open(port);
   await idle.send(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
   assert.equal((await idle.answer()).status, 200);
   const startedAtMs = performance.now();
   await bench[Symbol.asyncDispose]();
-  assert.ok(performance.now() - startedAtMs < 3_000);
+  assert.ok(performance.now() - startedAtMs < 20_000);
 });
 
 Deno.test("close() is not held by a stalled upload", async () => {
@@ -70,7 +71,7 @@ Deno.test("close() is not held by a stalled upload", async () => {
   await stalled.send([...head, "Content-Type: application/json", "", "{"].join("\r\n"));
   const startedAtMs = performance.now();
   await bench[Symbol.asyncDispose]();
-  assert.ok(performance.now() - startedAtMs < 3_000);
+  assert.ok(performance.now() - startedAtMs < 20_000);
 });
 
 Deno.test("a request that is not HTTP does not disturb the others", async () => {
@@ -127,6 +128,10 @@ async function startPoorServer() {
         if (connection === null) break;
         connections.push(connection);
       }
+      // It may be slow to take what the kernel has accepted for it.
+      await eventually(() => printed.includes("http.listener_lost"), {
+        what: "the server ran out",
+      });
     },
     giveBackDescriptors: closeConnections,
     /** Gives back all but the oldest, which stays open. */
@@ -134,7 +139,7 @@ async function startPoorServer() {
     async answers() {
       const response = await fetch(`http://127.0.0.1:${port}/healthz`, {
         headers: { connection: "close" },
-        signal: AbortSignal.timeout(1_000),
+        signal: AbortSignal.timeout(5_000),
       });
       return (await response.text()).includes('"ok"');
     },
@@ -158,9 +163,6 @@ Deno.test({
     await server.takeDescriptors();
     server.giveBackDescriptors();
     await eventually(server.answers, { what: "the server answered again" });
-    await eventually(() => server.printed.includes("http.listener_lost"), {
-      what: "the server had run out",
-    });
   },
 });
 
@@ -172,8 +174,5 @@ Deno.test({
     await server.takeDescriptors();
     server.giveBackMostDescriptors();
     await eventually(server.answers, { what: "the server answered again" });
-    await eventually(() => server.printed.includes("http.listener_lost"), {
-      what: "the server had run out",
-    });
   },
 });

@@ -80,7 +80,7 @@ async function assertCounted(api: Api, accepted: ReadonlyMap<string, number>): P
     const answer = await eventually(async () => {
       const answer = await api.get(`/jobs/${id}/result`);
       return answer.status === 202 ? undefined : answer;
-    }, { what: `the acknowledged job ${id} was finished`, timeoutMs: 20_000 });
+    }, { what: `the acknowledged job ${id} was finished`, timeoutMs: 60_000 });
     assert.deepEqual([answer.status, answer.body.characters], [200, characters], id);
   }
 }
@@ -152,7 +152,7 @@ Deno.test({
     await using sandbox = await Sandbox.create();
     await using disk = await SmallDisk.mount(sandbox.path("disk"), "4m");
     const db = `${disk.path}/queue.db`;
-    const server = await sandbox.serve(["--workers", "2", "--simulated-work", "700ms"], { db });
+    const server = await sandbox.serve(["--workers", "2", "--simulated-work", "1500ms"], { db });
     const api = apiOf(server);
     const accepted = new Map<string, number>();
     for (let upload = 1; upload <= 6; upload++) {

@@ -23,7 +23,7 @@ Deno.test("writes are refused, not lost, while the database file is away; it may
   assert.equal((await api.get("/healthz")).status, 200);
   const usedMs = cpuMs(server.pid);
   await pause(1_000);
-  assert.ok(cpuMs(server.pid) - usedMs < 300, "it waits without burning a core");
+  assert.ok(cpuMs(server.pid) - usedMs < 500, "it waits without burning a core");
 
   Deno.renameSync(`${sandbox.db}.away`, sandbox.db);
   await eventually(async () => (await api.get("/readyz")).status === 200, {

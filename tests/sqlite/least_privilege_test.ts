@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { apiOf } from "../helpers/api.ts";
 import { Service, tempDir } from "../helpers/cli.ts";
 import { eventually } from "../helpers/eventually.ts";
+import { freePort } from "../helpers/free_port.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -16,11 +17,6 @@ function permissions(dir: string, port: number): string[] {
     flag.replaceAll("/var/lib/queuectl", dir).replaceAll(":8000", `:${port}`)
       .replace("src", `${ROOT}src`)
   );
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Starts `serve` with these permissions alone. */
@@ -46,7 +42,7 @@ Deno.test("with the README's permissions alone serve takes an upload, counts it 
   await using service = startWith(flags, temp.dir, port);
   const api = apiOf({ url: `http://127.0.0.1:${port}` });
   const isUp = async () => service.isOver || (await api.get("/readyz")).status === 200;
-  await eventually(isUp, { what: "the service was ready", timeoutMs: 30_000 });
+  await eventually(isUp, { what: "the service was ready", timeoutMs: 60_000 });
   const { status, body } = await api.upload("five!");
   assert.equal(status, 201, service.stderr);
   const result = async () => (await api.get(`/jobs/${body.job_id}/result`)).body.characters;
@@ -63,6 +59,6 @@ Deno.test("none of these permissions can be left out", async () => {
   await Promise.all(flags.map(async (left) => {
     await using service = startWith(flags.filter((flag) => flag !== left), temp.dir, port);
     const isRefused = () => /Requires|NotCapable|permission denied/i.test(service.stderr);
-    await eventually(isRefused, { what: `leaving out ${left} was noticed`, timeoutMs: 30_000 });
+    await eventually(isRefused, { what: `leaving out ${left} was noticed`, timeoutMs: 60_000 });
   }));
 });

@@ -442,7 +442,7 @@ Deno.test("sqlite: a long backlog that may not be claimed makes claims no slower
   };
   const [fewMs, manyMs] = [await timeOf(2_000), await timeOf(40_000)];
   // To walk through the backlog would take twenty times as long.
-  assert.ok(manyMs < 4 * fewMs + 0.2, `${fewMs} ms with few, ${manyMs} ms with many`);
+  assert.ok(manyMs < 8 * fewMs + 0.5, `${fewMs} ms with few, ${manyMs} ms with many`);
 });
 
 Deno.test("sqlite: finished jobs do not stand in the index that claims use", async () => {
@@ -532,7 +532,7 @@ Deno.test("sqlite: a watch outlives a moment in which the file cannot be read", 
     await eventually(async () => {
       await Deno.writeFile(`${path}-wal`, new Uint8Array(1), { append: true });
       return calls > 0;
-    }, { what: "the watch called back after an error in between", timeoutMs: 5_000 });
+    }, { what: "the watch called back after an error in between" });
   });
 });
 

@@ -14,7 +14,7 @@ Deno.test("jobs that are due while no worker lives are told of, once, and signed
   await sandbox.add("true");
   await eventually(() => receiver.received.length > 0, {
     what: "the alert came",
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
   });
   const [{ body, headers }] = receiver.received as [typeof receiver.received[number]];
   const webhook = new Webhook((await sandbox.ok("webhook", "secret")).trim());

@@ -89,8 +89,8 @@ Deno.test("300 MB of output are cut at output-limit and marked; the server's mem
 Deno.test("a command that prints without end is still stopped by its timeout", async () => {
   await using sandbox = await Sandbox.create();
   await sandbox.worker(["-n", "1", "--output-limit", "1KiB"]);
-  const id = await sandbox.add("yes", "--timeout", "500ms", "--max-retries", "0");
-  assert.equal(await sandbox.wait([id], "6s"), 1);
+  const id = await sandbox.add("yes", "--timeout", "2s", "--max-retries", "0");
+  assert.equal(await sandbox.wait([id]), 1);
   assert.equal((await sandbox.ok("logs", id)).length, 1024);
 });
 
@@ -134,12 +134,11 @@ Deno.test("logs -f shows what a running command prints as it comes, over its att
   const shows = (text: string) =>
     eventually(() => follower.stdout === text, {
       what: `logs -f showed ${JSON.stringify(text)}`,
-      timeoutMs: 5_000,
     });
   await shows("begin 1\n");
   sandbox.touch("go-1");
   await shows("begin 1\nend 1\nbegin 2\n");
   sandbox.touch("go-2");
-  assert.equal((await follower.endsWithin(5_000)).code, 0);
+  assert.equal((await follower.endsWithin()).code, 0);
   assert.equal(follower.stdout, "begin 1\nend 1\nbegin 2\nend 2\n");
 });

@@ -44,7 +44,7 @@ Deno.test("detached workers are up when start returns, work, and end when they a
     }, { what: "the workers were draining" });
     assert.ok(isAlive(started.pid), "it finishes its job first");
     sandbox.touch("go");
-    assert.equal((await stopping.endsWithin(10_000)).code, 0);
+    assert.equal((await stopping.endsWithin()).code, 0);
     assert.match(stopping.stdout, new RegExp(`\\b${started.pid}\\b`));
   } finally {
     sandbox.touch("go");
@@ -65,7 +65,7 @@ Deno.test("worker stop ends every worker process of this database, and leaves se
   const other = await sandbox.worker(["-n", "1"], { db: sandbox.path("other.db") });
   assert.equal((await listWorkers(sandbox)).length, 4);
   await sandbox.ok("worker", "stop");
-  for (const worker of [first, second]) assert.equal((await worker.endsWithin(5_000)).code, 0);
+  for (const worker of [first, second]) assert.equal((await worker.endsWithin()).code, 0);
   assert.deepEqual((await listWorkers(sandbox)).map(({ role }) => role), ["serve"]);
   assert.ok(isAlive(server.pid) && isAlive(other.pid));
 });

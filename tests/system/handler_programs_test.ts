@@ -56,7 +56,7 @@ Deno.test("a program reads jobs line by line and answers each; it is told all ab
     input: null,
   });
   const waitMs = Date.parse(deadline) - Date.parse(one["started_at"]);
-  assert.ok(waitMs >= 59_000 && waitMs <= 65_000, `deadline after ${waitMs} ms`);
+  assert.ok(waitMs >= 59_000 && waitMs <= 120_000, `deadline after ${waitMs} ms`);
 });
 
 Deno.test("a program may end after each answer: the next job gets a new one", async () => {
@@ -128,7 +128,8 @@ const BROKEN: [string, string, string, RegExp][] = [
   ],
   [
     "answers twice",
-    `echo '{"type":"result"}'; echo '{"type":"result"}'`,
+    // In one write: what comes later comes when no job runs.
+    `printf '{"type":"result"}\\n{"type":"result"}\\n'`,
     "protocol",
     /answered twice/,
   ],
@@ -179,11 +180,12 @@ for (const [what, does, code, message] of BROKEN) {
 Deno.test("what a program says after its answer, when no job runs, ends it and is logged", async () => {
   await using sandbox = await withProgram(`
     echo "{\\"type\\":\\"result\\",\\"result\\":$$}"
-    sleep 0.3
+    until [ -e go ]; do sleep 0.05; done
     echo '{"type":"result","result":"late"}'
   `);
   const worker = await sandbox.worker(PROGRAM);
   const job = await run(sandbox);
+  sandbox.touch("go");
   const trouble = await worker.sees("handler.trouble");
   assert.match(trouble["message"], /handler\.sh said result while it had no job/);
   await eventually(() => !isAlive(job["result"]), { what: "it was ended" });
@@ -197,13 +199,17 @@ Deno.test("a program that never answers is stopped by timeout, with all that it 
     sleep 1000
   `);
   await sandbox.worker(PROGRAM);
-  const job = await run(sandbox, { timeout: "500ms" });
-  assert.equal(job["error"], "ran longer than its timeout of 500ms");
-  assert.equal(isAlive(Number(sandbox.lines("pid")[0])), false);
-  const sleeping = sandbox.processes().filter((pid) =>
-    environmentOf(pid).some((entry) => entry.startsWith("QUEUECTL_JOB_MARK="))
-  );
-  assert.deepEqual(sleeping, []);
+  const job = await run(sandbox, { timeout: "2s" });
+  assert.equal(job["error"], "ran longer than its timeout of 2s");
+  const pid = Number(sandbox.lines("pid")[0]);
+  assert.ok(pid > 0, "it had begun to work");
+  const sleeping = () =>
+    sandbox.processes().filter((other) =>
+      environmentOf(other).some((entry) => entry.startsWith("QUEUECTL_JOB_MARK="))
+    );
+  await eventually(() => !isAlive(pid) && sleeping().length === 0, {
+    what: "nothing of it was alive",
+  });
 });
 
 Deno.test("a program that does not even read its job is stopped by cancel", async () => {
@@ -214,12 +220,15 @@ Deno.test("a program that does not even read its job is stopped by cancel", asyn
     what: "it ran",
   });
   await sandbox.ok("cancel", "deaf");
-  assert.equal((await sandbox.show("deaf"))["state"], "cancelled");
+  await eventually(async () => (await sandbox.show("deaf"))["state"] === "cancelled", {
+    what: "it was cancelled",
+  });
 });
 
 Deno.test("a program that always dies is started ever more seldom", async () => {
   await using sandbox = await Sandbox.create();
   await sandbox.worker(["-n", "1", "--handler", "dying=sh -c 'echo >> starts; exit 1'"]);
+  const startedMs = performance.now();
   await sandbox.enqueue(
     Array.from(
       { length: 200 },
@@ -227,7 +236,6 @@ Deno.test("a program that always dies is started ever more seldom", async () => 
     ),
   );
   // 0 + 0.1 + 0.2 + 0.4 + 0.8 s of rest: the fifth comes after a second and a half.
-  const startedMs = performance.now();
   await eventually(() => Deno.readTextFileSync(sandbox.path("starts")).length >= 5, {
     what: "it was started five times",
   });
@@ -239,7 +247,7 @@ Deno.test("at the end of the worker a program sees the end of its input and ends
   await using sandbox = await withProgram(`echo '{"type":"result"}'`);
   Deno.writeTextFileSync(
     sandbox.path("handler.sh"),
-    `${Deno.readTextFileSync(sandbox.path("handler.sh"))}\ntouch tidied-up\n`,
+    `${Deno.readTextFileSync(sandbox.path("handler.sh"))}\n: > tidied-up\n`,
   );
   const worker = await sandbox.worker(PROGRAM);
   await run(sandbox);

@@ -31,13 +31,12 @@ async function startTree(sandbox: Sandbox, id: string): Promise<void> {
 async function assertGone(sandbox: Sandbox, ids: readonly string[]): Promise<void> {
   await eventually(() => ids.every((id) => sandbox.processesOf(id).length === 0), {
     what: `no process of ${ids.join(", ")} was alive`,
-    timeoutMs: 5_000,
   });
 }
 
 Deno.test("kill -9 of a worker process leaves no process of its commands, setsid or not", async () => {
   await using sandbox = await Sandbox.create();
-  const worker = await sandbox.worker(["-n", "2", ...SHORT]);
+  const worker = await sandbox.worker(["-n", "2"]);
   await startTree(sandbox, "one");
   await startTree(sandbox, "two");
   await worker.kill();
@@ -46,7 +45,7 @@ Deno.test("kill -9 of a worker process leaves no process of its commands, setsid
 
 Deno.test("kill -9 of the server leaves no process of its commands either", async () => {
   await using sandbox = await Sandbox.create();
-  const server = await sandbox.serve(["--workers", "1", ...SHORT]);
+  const server = await sandbox.serve(["--workers", "1"]);
   await startTree(sandbox, "one");
   await server.kill();
   await assertGone(sandbox, ["one"]);
@@ -54,7 +53,7 @@ Deno.test("kill -9 of the server leaves no process of its commands either", asyn
 
 Deno.test("a killed guardian is replaced: kill -9 of the worker still leaves nothing", async () => {
   await using sandbox = await Sandbox.create();
-  const worker = await sandbox.worker(["-n", "1", ...SHORT]);
+  const worker = await sandbox.worker(["-n", "1"]);
   const guardians = () =>
     childrenOf(worker.pid).filter(({ commandLine }) => commandLine.includes("guardian"));
   await startTree(sandbox, "one");
@@ -78,7 +77,7 @@ Deno.test("the jobs of a killed process run again as soon as another one starts"
   await startTree(sandbox, "two");
   await worker.kill();
   await sandbox.worker(flags);
-  assert.equal(await sandbox.wait(["one", "two"], "5s"), 0);
+  assert.equal(await sandbox.wait(["one", "two"]), 0);
   for (const id of ["one", "two"]) {
     assert.deepEqual(sandbox.lines(`ran-${id}`), ["1", "2"]);
     const job = await sandbox.show(id);
@@ -100,7 +99,7 @@ Deno.test("the jobs of a killed process come back at the next reap of one that r
   await startTree(sandbox, "one");
   await sandbox.worker(flags);
   await killed.kill();
-  assert.equal(await sandbox.wait(["one"], "5s"), 0);
+  assert.equal(await sandbox.wait(["one"]), 0);
   assert.equal((await sandbox.show("one"))["attempts"], 1);
 });
 
@@ -117,11 +116,11 @@ Deno.test({
     await sandbox.worker(flags);
     const killedAtMs = Date.now();
     await killed.kill();
-    assert.equal(await sandbox.wait(["one"], "10s"), 0);
+    assert.equal(await sandbox.wait(["one"]), 0);
     const job = await sandbox.show("one");
     const tookMs = Date.parse(job["started_at"]) - killedAtMs;
-    // At most lease + reap interval; the rest is for a busy machine.
-    assert.ok(tookMs < 6_000, `ran again ${tookMs} ms after the kill`);
+    // At most lease + reap interval; the rest is for a busy machine, and less than a usual lease.
+    assert.ok(tookMs < 20_000, `ran again ${tookMs} ms after the kill`);
     assert.match(job["attempt_history"][0].error, /lease ran out/);
   },
 });
@@ -138,7 +137,7 @@ Deno.test("killing worker processes over and over loses no job and leaves no pro
     const goal = Math.min(ids.length - 10, sandbox.lines("done").length + 8);
     await eventually(() => sandbox.lines("done").length >= goal, {
       what: `${goal} commands had ended`,
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     });
     await workers.shift()!.kill();
     workers.push(await sandbox.worker(flags));

@@ -8,7 +8,7 @@ import { apiOf } from "../helpers/api.ts";
 import { eventually } from "../helpers/eventually.ts";
 import type { JobJson, Sandbox } from "../helpers/program.ts";
 
-const SHORT = ["--lease", "2s", "--reap-interval", "500ms", "--backoff-base", "0.1"];
+const QUICK = ["--reap-interval", "500ms", "--backoff-base", "0.1"];
 
 /** Everything that was begun before the move is finished after it, by workers on the new database. */
 export async function proveWorkGoesOn(sandbox: Sandbox, to: string): Promise<void> {
@@ -27,14 +27,14 @@ export async function proveWorkGoesOn(sandbox: Sandbox, to: string): Promise<voi
   const done = await sandbox.add("echo done; echo aside >&2");
   const dead = await sandbox.add("test -e mended", "--max-retries", "0");
   const torn = await sandbox.add("test -e torn || { touch torn; sleep 60; }; echo mended");
-  const worker = await sandbox.worker(["-n", "1", ...SHORT]);
+  const worker = await sandbox.worker(["-n", "1", ...QUICK]);
   await eventually(() => sandbox.has("torn"), { what: "the job ran" });
   const inUse = await old.run(...migrate);
   assert.equal(inUse.code, 1, inUse.stdout);
   assert.match(inUse.stderr, new RegExp(`is in use.*process ${worker.pid}`));
   await worker.kill();
 
-  const server = await sandbox.serve(["--workers", "0", "--allow-commands", ...SHORT]);
+  const server = await sandbox.serve(["--workers", "0", "--allow-commands", ...QUICK]);
   const api = apiOf(server);
   const upload = (await api.upload("fünf!")).body.job_id;
   const input = (await api.upload("one\ntwo\n", {
@@ -61,9 +61,9 @@ export async function proveWorkGoesOn(sandbox: Sandbox, to: string): Promise<voi
     assert.match(refused.stderr, /was moved to/);
   }
 
-  await using _ = sandbox.start(["serve", "--port", "0", "-n", "2", ...SHORT], { db: to });
+  await using _ = sandbox.start(["serve", "--port", "0", "-n", "2", ...QUICK], { db: to });
   const wait = async (...ids: string[]) => {
-    const { code, stderr } = await fresh.run("wait", "--timeout", "25s", ...ids);
+    const { code, stderr } = await fresh.run("wait", "--timeout", "90s", ...ids);
     assert.equal(code, 0, stderr);
   };
   await wait(torn, upload, input);

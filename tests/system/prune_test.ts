@@ -16,7 +16,7 @@ Deno.test("a service deletes finished jobs that are older than the settings keep
   ];
   await eventually(() => processes.some((process) => process.log("jobs.pruned").length > 0), {
     what: "jobs were pruned",
-    timeoutMs: 90_000, // the turn may have been taken before the job had ended
+    timeoutMs: 150_000, // the turn may have been taken before the job had ended
   });
   const pruned = processes.flatMap((process) => process.log("jobs.pruned"));
   assert.deepEqual(pruned.map(({ completed, dead }) => [completed, dead]), [[1, 0]]);

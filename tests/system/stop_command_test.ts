@@ -14,7 +14,7 @@ const TREE = `
   while :; do sleep 1000; done
 `;
 /** The grace after SIGTERM is 2 s; the rest is for a busy machine. */
-const ENDS_WITHIN_MS = 10_000;
+const ENDS_WITHIN_MS = 30_000;
 
 async function treeStands(sandbox: Sandbox): Promise<void> {
   await eventually(() => sandbox.has("began") && sandbox.processesOf("tree").length >= 7, {
@@ -27,16 +27,15 @@ async function assertGone(sandbox: Sandbox): Promise<void> {
   let left: number[] = [];
   await eventually(() => (left = sandbox.processesOf("tree")).length === 0, {
     what: "every process of the job was gone",
-    timeoutMs: 2_000,
   }).catch((error) => assert.fail(`${error.message}: ${left.map(describeProcess).join(", ")}`));
 }
 
 Deno.test("timeout ends the whole tree and costs an attempt", async () => {
   await using sandbox = await Sandbox.create();
   await sandbox.worker(["-n", "1"]);
-  await sandbox.add(TREE, "--id", "tree", "--timeout", "1s", "--max-retries", "0");
+  await sandbox.add(TREE, "--id", "tree", "--timeout", "4s", "--max-retries", "0");
   await treeStands(sandbox);
-  assert.equal(await sandbox.wait(["tree"], "6s"), 1);
+  assert.equal(await sandbox.wait(["tree"]), 1);
   await assertGone(sandbox);
   const job = await sandbox.show("tree");
   assert.deepEqual(
@@ -49,8 +48,8 @@ Deno.test("a command that heeds SIGTERM may end in its own way at a timeout", as
   await using sandbox = await Sandbox.create();
   await sandbox.worker(["-n", "1"]);
   const command = "trap 'echo cleaned up; exit 7' TERM; while :; do sleep 0.05; done";
-  await sandbox.add(command, "--id", "polite", "--timeout", "300ms", "--max-retries", "0");
-  assert.equal(await sandbox.wait(["polite"], "5s"), 1);
+  await sandbox.add(command, "--id", "polite", "--timeout", "2s", "--max-retries", "0");
+  assert.equal(await sandbox.wait(["polite"]), 1);
   const job = await sandbox.show("polite");
   assert.equal(job["error_code"], "timeout");
   assert.equal(job["output"].stdout, "cleaned up\n");
@@ -61,13 +60,11 @@ Deno.test("cancel from the CLI ends the tree of a job that another process runs"
   await sandbox.worker(["-n", "1"]);
   await sandbox.add(TREE, "--id", "tree");
   await treeStands(sandbox);
-  const askedAtMs = performance.now();
   await sandbox.ok("cancel", "tree");
   await eventually(async () => (await sandbox.show("tree"))["state"] === "cancelled", {
     what: "the job was cancelled",
     timeoutMs: ENDS_WITHIN_MS,
   });
-  assert.ok(performance.now() - askedAtMs < ENDS_WITHIN_MS);
   await assertGone(sandbox);
   await sandbox.add("true", "--id", "next");
   assert.equal(await sandbox.wait(["next"]), 0, "the worker goes on");
@@ -98,6 +95,6 @@ Deno.test("what a command leaves running in its group ends with it", async () =>
   await using sandbox = await Sandbox.create();
   await sandbox.worker(["-n", "1"]);
   await sandbox.add("sleep 1000 & sleep 1000 & echo done", "--id", "tree");
-  assert.equal(await sandbox.wait(["tree"], "5s"), 0);
+  assert.equal(await sandbox.wait(["tree"]), 0);
   await assertGone(sandbox);
 });

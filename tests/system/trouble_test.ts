@@ -51,7 +51,7 @@ Deno.test("a log that nobody reads any more does not stop the server", async () 
   });
   const url = await eventually(
     () => /"url":"([^"]+)"/.exec(Deno.readTextFileSync(log))?.[1],
-    { what: "the log file told the address", timeoutMs: 20_000 },
+    { what: "the log file told the address", timeoutMs: 60_000 },
   );
   const api = apiOf({ url });
   for (let upload = 0; upload < 5; upload++) {
@@ -61,5 +61,5 @@ Deno.test("a log that nobody reads any more does not stop the server", async () 
   }
   const pid = /"pid":(\d+)/.exec(Deno.readTextFileSync(log))?.[1];
   Deno.kill(Number(pid), "SIGTERM");
-  await shell.endsWithin(10_000);
+  await shell.endsWithin();
 });

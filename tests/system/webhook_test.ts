@@ -7,12 +7,6 @@ import { Receiver } from "../helpers/receiver.ts";
 
 const ALLOW = "--allow-private-http";
 
-/** A port on which nobody listens now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
-
 Deno.test("a job's outcome is posted to its callback_url, signed with the secret that the CLI prints", async () => {
   await using sandbox = await Sandbox.create();
   await using receiver = new Receiver();
@@ -22,7 +16,7 @@ Deno.test("a job's outcome is posted to its callback_url, signed with the secret
     { id: "bad", command: "exit 3", max_retries: 0, callback_url: url },
   ]);
   const worker = await sandbox.worker([ALLOW]);
-  await eventually(() => receiver.received.length === 2, { what: "both outcomes arrived" });
+  await eventually(() => receiver.received.length >= 2, { what: "both outcomes arrived" });
   const webhook = new Webhook((await sandbox.ok("webhook", "secret")).trim());
   const told = receiver.received.map(({ body, headers }) =>
     webhook.verify(body, Object.fromEntries(headers)) as { type: string; data: { job_id: string } }
@@ -37,20 +31,22 @@ Deno.test("a job's outcome is posted to its callback_url, signed with the secret
 
 Deno.test("kill -9 between the outcome and its delivery loses no delivery", async () => {
   await using sandbox = await Sandbox.create();
-  const port = freePort();
-  await sandbox.enqueue([
-    { id: "job", command: "true", callback_url: `http://127.0.0.1:${port}/` },
-  ]);
+  const refusals: unknown[] = [];
+  await using receiver = new Receiver((request) => {
+    refusals.push(request);
+    return new Response("not now", { status: 503 });
+  });
+  await sandbox.enqueue([{ id: "job", command: "true", callback_url: receiver.url() }]);
   const first = await sandbox.worker([ALLOW]);
   assert.equal(await sandbox.wait(["job"]), 0);
   await first.kill();
-  await using receiver = new Receiver(undefined, { port });
+  receiver.reply = () => new Response("thanks");
   await sandbox.worker([ALLOW]);
-  await eventually(() => receiver.received.length > 0, {
-    what: "the outcome arrived",
-    timeoutMs: 20_000,
+  await eventually(() => receiver.received.length > refusals.length, {
+    what: "the outcome was taken",
+    timeoutMs: 60_000,
   });
-  assert.equal(JSON.parse(receiver.received[0]!.body).data.job_id, "job");
+  assert.equal(JSON.parse(receiver.received.at(-1)!.body).data.job_id, "job");
 });
 
 Deno.test("kill -9 while an outcome is being delivered: another process delivers it", async () => {
@@ -64,9 +60,9 @@ Deno.test("kill -9 while an outcome is being delivered: another process delivers
   receiver.reply = () => new Response();
   await first.kill();
   await sandbox.worker([ALLOW]);
-  await eventually(() => receiver.received.length === 2, {
+  await eventually(() => receiver.received.length >= 2, {
     what: "the outcome was delivered by another",
-    timeoutMs: 40_000,
+    timeoutMs: 120_000,
   });
   const [one, other] = receiver.received;
   assert.equal(one!.headers.get("webhook-id"), other!.headers.get("webhook-id"));
@@ -98,7 +94,7 @@ Deno.test("webhooks are listed, shown and sent again over CLI and API", async ()
     },
   );
   await sandbox.ok("webhook", "replay", id);
-  await eventually(() => receiver.received.length === 3, { what: "it was sent once more" });
+  await eventually(() => receiver.received.length >= 3, { what: "it was sent once more" });
   const { webhooks, next_before } = await (await fetch(`${base}?job_id=job&limit=1`)).json();
   assert.deepEqual([webhooks.length, webhooks[0].id, next_before], [1, id, null]);
   for (const path of ["msg_none", `msg_${"0".repeat(32)}`]) {
@@ -159,7 +155,9 @@ Deno.test("cancelling an http job ends its request, and a large answer is cut", 
   });
   await sandbox.ok("cancel", "slow");
   await eventually(() => aborted > 0, { what: "the request was aborted" });
-  assert.equal((await sandbox.show("slow")).state, "cancelled");
+  await eventually(async () => (await sandbox.show("slow")).state === "cancelled", {
+    what: "the job was cancelled",
+  });
   assert.equal(await sandbox.wait(["large"]), 0);
   const { result } = await sandbox.show("large");
   assert.deepEqual([result.body.length, result.body_truncated], [1_024, true]);

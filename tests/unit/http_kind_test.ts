@@ -12,7 +12,7 @@ import { TEST_AUTHORITY } from "../helpers/tls.ts";
 
 const SETTINGS: HttpSettings = {
   allowsPrivate: true,
-  timeoutMs: 10_000,
+  timeoutMs: 60_000,
   responseLimitBytes: 1_000,
   caFile: null,
 };

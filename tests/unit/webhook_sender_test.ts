@@ -191,16 +191,15 @@ Deno.test("a receiver that hangs is given up in time, and does not hold up the o
     new Promise((resolve) => signal.addEventListener("abort", () => resolve(new Response())))
   );
   await using quick = new Receiver();
-  await using b = await bench({ answerMs: 400 });
+  await using b = await bench({ answerMs: 2_000 });
   for (let n = 0; n < 20; n++) await b.endOne(hanging.url());
   await b.endOne(quick.url());
   b.sender.start();
   await eventually(() => quick.received.length === 1, { what: "the quick one was told" });
-  assert.equal(hanging.received.length <= 8, true);
-  await eventually(
-    () => b.events.some((event) => "error" in event && event.error === "no answer within 0.4 s"),
-    { what: "the hanging one was given up" },
-  );
+  const isOneGivenUp = () =>
+    b.events.some((event) => "error" in event && event.error === "no answer within 2 s");
+  assert.ok(hanging.received.length <= 8 || isOneGivenUp(), "only so many at once");
+  await eventually(isOneGivenUp, { what: "the hanging one was given up" });
   await b.sender.stop();
 });
 
