@@ -168,7 +168,7 @@ Deno.test("what listens there and is no PostgreSQL is told from one", async () =
   }
   const nobody = `postgres://app:${SECRET}@127.0.0.1:1/queue`;
   assert.match(await refusalOf(nobody), /nothing listens there \(connection refused\)/);
-  const unknown = `postgres://app:${SECRET}@nowhere.invalid/queue`;
+  const unknown = `postgres://app:${SECRET}@nowhere.invalid/queue?connect_timeout=60`;
   assert.match(await refusalOf(unknown), /its host name (is not known|cannot be looked up now)/);
   const noSocket = `postgres://app:${SECRET}@/queue?host=/nowhere`;
   assert.match(await refusalOf(noSocket), /its socket does not exist/);

@@ -2,14 +2,16 @@
  * One of many processes that claim from one database, for the experiment `claims`. Claims, and ends
  * what it got well, badly or not at all, by chance; writes down what it did, one JSON line each.
  *
- * Arguments: the database, its name as a holder, a seed, the file to write into. Ends when no job
- * waits or runs any more.
+ * Arguments: the database, its name as a holder, a seed, the file to write into. Begins when a file
+ * `go` stands beside that, and ends when no job waits or runs any more.
  */
+import { dirname, join } from "node:path";
 import { isPostgresUrl } from "../../src/lib/database_url.ts";
 import { pause } from "../../src/lib/pause.ts";
 import { type AttemptEnd, decideOutcome } from "../../src/job/outcome.ts";
 import type { LeasedJob } from "../../src/job/job.ts";
 import { openStore } from "../../src/store/open.ts";
+import { eventually } from "../helpers/eventually.ts";
 import { between, oneOf, seededRandom } from "./random.ts";
 
 /** What happened to one lease. All times are the machine's wall clock, in ms. */
@@ -47,6 +49,8 @@ async function main([db, holder, seed, path]: string[]): Promise<void> {
     while (bytes.length > 0) bytes = bytes.subarray(file.writeSync(bytes));
   };
 
+  const go = join(dirname(path!), "go");
+  await eventually(() => Deno.statSync(go), { what: "it was let go", timeoutMs: 150_000 });
   while (true) {
     let nowMs = 0;
     const claimed = await store.claim(() => {

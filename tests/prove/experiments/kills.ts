@@ -26,8 +26,8 @@ import { Submitter } from "../submitter.ts";
 const LEASE_MS = 2_000;
 const REAP_MS = 500;
 /** What the promise allows on top, for a busy machine. */
-const GRACE_MS = 5_000;
-const ORPHAN_LIMIT_MS = 5_000;
+const GRACE_MS = 15_000;
+const ORPHAN_LIMIT_MS = 15_000;
 
 const HANDLERS = fileURLToPath(new URL("../errands/handlers.ts", import.meta.url));
 
@@ -46,7 +46,7 @@ const COMMAND = "sleep 300 & sleep 0.3; echo $QUEUECTL_ATTEMPT";
 const VICTIMS = ["server", "worker process", "job's process", "guardian"] as const;
 type Victim = typeof VICTIMS[number];
 
-const DRAIN_LIMIT_MS = 60_000;
+const DRAIN_LIMIT_MS = 180_000;
 
 /** Of each special kind of job, between two submits. */
 const ERRAND_PAUSE_MS = 200;
@@ -59,7 +59,7 @@ const BACKLOG = 150;
 export const kills: Experiment = {
   name: "kills",
   about: "kill -9 of server, workers, commands, handlers and guardians, while jobs come and run",
-  limitMs: ({ pick }) => pick(20 * 60_000, 180_000),
+  limitMs: ({ pick }) => pick(30 * 60_000, 600_000),
 
   async run(context: ProveContext): Promise<Figure[]> {
     const { random, pick, progress } = context;

@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const COPIED = ["src", "tests", "deno.json", "deno.lock", "README.md"];
 
 /** A protection whose absence makes its catcher hang is caught too. */
-const CATCHER_LIMIT_MS = 120_000;
+const CATCHER_LIMIT_MS = 300_000;
 
 /** So many at a time of those that need little. */
 const SIDE_BY_SIDE = 2;
@@ -29,7 +29,7 @@ interface Verdict {
 export const removals: Experiment = {
   name: "removals",
   about: "safety code taken out, one piece at a time: each removal is caught by a test",
-  limitMs: ({ pick }) => pick(40 * 60_000, 240_000),
+  limitMs: ({ pick }) => pick(90 * 60_000, 900_000),
 
   async run({ isQuick, seed, progress }: ProveContext): Promise<Figure[]> {
     const all = testedBackend() === "postgres" ? POSTGRES_REMOVALS : REMOVALS;

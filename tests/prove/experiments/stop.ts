@@ -19,7 +19,7 @@ const FLAGS = [
   ...["--max-retries", "100", "--log-format", "json"],
 ];
 /** Lease, reap interval, and what the promise allows on top. */
-const LIMIT_MS = LEASE_MS + REAP_MS + 5_000;
+const LIMIT_MS = LEASE_MS + REAP_MS + 15_000;
 
 /** Processes that are paused together. */
 const VICTIMS = 2;
@@ -37,7 +37,7 @@ const COMMAND = `
 export const stop: Experiment = {
   name: "stop",
   about: "SIGSTOP of lease holders past their lease, then SIGCONT: no stale write is accepted",
-  limitMs: ({ pick }) => pick(15 * 60_000, 120_000),
+  limitMs: ({ pick }) => pick(30 * 60_000, 400_000),
 
   async run({ pick, progress }: ProveContext): Promise<Figure[]> {
     const goal = pick(50, 8);
@@ -96,9 +96,9 @@ class Round {
 
   /** Returns how long it took until the last job had ended elsewhere. */
   async pauseUntilTakenOver(): Promise<number> {
+    const heir = await this.sandbox.worker(["-n", `${VICTIMS * JOBS_EACH}`, ...FLAGS]);
     for (const victim of this.victims) await pauseBetweenCommits(victim, this.sandbox.db);
     const stoppedAtMs = performance.now();
-    const heir = await this.sandbox.worker(["-n", `${VICTIMS * JOBS_EACH}`, ...FLAGS]);
     await eventually(async () => (await this.#jobs()).every((job) => isFinished(job.state)), {
       what: "another process ran the jobs to their end",
       timeoutMs: 3 * LIMIT_MS,
