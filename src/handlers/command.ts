@@ -8,7 +8,7 @@
  */
 import { type AttemptError, LIMITS, type OutputStream } from "../job/job.ts";
 import type { AttemptEnd, CommandExit } from "../job/outcome.ts";
-import { describe } from "../job/parse.ts";
+import { describe, escapePointer, parseDirectory } from "../job/parse.ts";
 import { BoundedReader } from "./bounded_reader.ts";
 import { commandEnvironment } from "./command_environment.ts";
 import type { Handler } from "./handler.ts";
@@ -31,6 +31,7 @@ const DRAIN_MS = 1_000;
 
 export const command: Handler = {
   parsePayload(payload, { cwd }) {
+    if (isObject(payload)) return parseShown(payload, cwd);
     const problem = findProblem(payload);
     if (problem !== null) return { problem };
     return { payload: JSON.stringify({ command: payload, cwd }) };
@@ -116,6 +117,30 @@ function explainExit({ exitCode, signal }: CommandExit, lastWords: string): Atte
 function lastLine(bytes: Uint8Array): string {
   const lines = new TextDecoder().decode(bytes).split("\n").map((line) => line.trim());
   return lines.findLast((line) => line !== "")?.slice(0, 200) ?? "";
+}
+
+function isObject(payload: unknown): payload is Record<string, unknown> {
+  return typeof payload === "object" && payload !== null && !Array.isArray(payload) &&
+    !(payload instanceof Uint8Array);
+}
+
+/** The payload as jobs show it, an object with the command and its directory. */
+function parseShown(
+  { command, cwd, ...others }: Record<string, unknown>,
+  fallback: string | null | undefined,
+): ReturnType<Handler["parsePayload"]> {
+  const problems = Object.keys(others).map((field) => ({
+    path: `/${escapePointer(field)}`,
+    detail: `there is no field ${describe(field)}; the fields are command, cwd`,
+  }));
+  const problem = findProblem(command);
+  if (problem !== null) problems.push({ path: "/command", detail: problem });
+  const directory = cwd == null ? { value: fallback ?? null } : parseDirectory(cwd);
+  if ("problem" in directory) problems.push({ path: "/cwd", detail: directory.problem });
+  else if (problems.length === 0) {
+    return { payload: JSON.stringify({ command, cwd: directory.value }) };
+  }
+  return { problems };
 }
 
 /** What is wrong with a command; null: nothing. */

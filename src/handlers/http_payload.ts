@@ -2,7 +2,7 @@
  * What a job of the kind `http` is told: from something unknown to a request, or to every problem
  * at once. Pure; sends nothing.
  */
-import { describe, type PayloadProblem } from "../job/parse.ts";
+import { describe, escapePointer, type PayloadProblem } from "../job/parse.ts";
 import { findHeaderProblem } from "../lib/outbound/request.ts";
 import { findUrlProblem } from "../lib/outbound/url.ts";
 
@@ -94,8 +94,4 @@ function reportHeaders(
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
     !(value instanceof Uint8Array);
-}
-
-function escapePointer(key: string): string {
-  return key.slice(0, 80).replaceAll("~", "~0").replaceAll("/", "~1");
 }

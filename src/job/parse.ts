@@ -448,7 +448,8 @@ function parseCommand(value: unknown): Parsed<unknown> {
   return { problem: `expected a string or an array of strings, got ${describe(value)}` };
 }
 
-function parseDirectory(value: unknown): Parsed<string> {
+/** Where a command is to run. */
+export function parseDirectory(value: unknown): Parsed<string> {
   const isPath = typeof value === "string" && value.startsWith("/") && !value.includes("\0") &&
     value.length <= LIMITS.pathLength;
   if (isPath) return { value };
@@ -507,6 +508,6 @@ function suggestField(key: string): string {
   return `; the fields are ${Object.keys(JOB_FIELDS).join(", ")}`;
 }
 
-function escapePointer(key: string): string {
+export function escapePointer(key: string): string {
   return (key.length > 80 ? key.slice(0, 80) : key).replaceAll("~", "~0").replaceAll("/", "~1");
 }

@@ -91,6 +91,31 @@ Deno.test("POST /jobs adds a command where the server allows commands", async ()
   }
 });
 
+Deno.test("a job of the kind command takes the command as payload, also as jobs show it", async () => {
+  await using bench = await httpBench({ settings: { "allow-commands": true } });
+  const stored = async (body: Record<string, unknown>) => {
+    const { status, body: { job_id }, text } = await bench.post("/jobs", body);
+    assert.equal(status, 201, text);
+    return (await bench.call(`/jobs/${job_id}`)).body.payload;
+  };
+  for (const command of ["echo hi", ["echo", "hi"]]) {
+    const shown = { command, cwd: "/tmp" };
+    assert.deepEqual(await stored({ command, cwd: "/tmp" }), shown);
+    assert.deepEqual(await stored({ kind: "command", payload: command, cwd: "/tmp" }), shown);
+    assert.deepEqual(await stored({ kind: "command", payload: { command }, cwd: "/tmp" }), shown);
+    assert.deepEqual(await stored({ kind: "command", payload: shown }), shown);
+    const nowhere = await stored({ kind: "command", payload: { command, cwd: null } });
+    assert.deepEqual(nowhere, await stored({ command }));
+  }
+  const payload = { command: 5, cwd: "tmp", "a/b": 1 };
+  const answer = await bench.post("/jobs", { kind: "command", payload });
+  assertProblem(answer, 422, /a string for the shell/);
+  assert.deepEqual(
+    answer.body.errors.map(({ pointer }: { pointer: string }) => pointer),
+    ["/payload/a~1b", "/payload/command", "/payload/cwd"],
+  );
+});
+
 const BATCH = [
   { kind: "count", payload: "a", id: "b-1" },
   { kind: "count", payload: "b" },
