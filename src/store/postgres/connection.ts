@@ -293,6 +293,9 @@ const [INT8, INT8_ARRAY, NUMERIC, BYTEA] = [20, 1016, 1700, 17];
 
 type Parser = (text: string) => Row[string];
 
+/** Twice as fast as the driver's way, where the runtime has it: Deno 2.9 does, 2.4 does not. */
+const { fromHex } = Uint8Array as { fromHex?: (hex: string) => Uint8Array<ArrayBuffer> };
+
 interface Driver {
   readonly types: { getTypeParser(oid: number, format: string): Parser };
 }
@@ -302,5 +305,9 @@ function parserOf(pg: Driver, oid: number): Parser {
   if (oid === INT8 || oid === NUMERIC) return Number;
   if (oid === INT8_ARRAY) return (text) => JSON.parse(`[${text.slice(1, -1)}]`);
   const parse = pg.types.getTypeParser(oid, "text");
-  return oid === BYTEA ? (text) => new Uint8Array(parse(text) as Uint8Array) : parse;
+  if (oid !== BYTEA) return parse;
+  return (text) =>
+    fromHex !== undefined && text.startsWith("\\x") // but for servers with `bytea_output = escape`
+      ? fromHex(text.slice(2))
+      : new Uint8Array(parse(text) as Uint8Array);
 }
