@@ -66,6 +66,42 @@ if (server !== null) {
     }
   });
 
+  Deno.test("of reads that go to the server together, one that fails fails alone", async () => {
+    const reader = new Reader(new Server(server.url));
+    try {
+      const isBad = (index: number) => index % 7 === 3;
+      const reads = await Promise.allSettled(Array.from({ length: 200 }, (_, index) => {
+        return reader.get(
+          "SELECT 6 / $1::int AS part, $2::int AS index",
+          isBad(index) ? 0 : 2,
+          index,
+        );
+      }));
+      for (const [index, read] of reads.entries()) {
+        if (isBad(index)) assert.equal(read.status, "rejected", `read ${index}`);
+        else assert.deepEqual(read, { status: "fulfilled", value: { part: 3, index } });
+      }
+    } finally {
+      await reader.close();
+    }
+  });
+
+  Deno.test("reads that wait for a connection when all is closed are refused, not forgotten", async () => {
+    const reader = new Reader(new Server(server.url));
+    const reads = Array.from(
+      { length: 40 },
+      () => reader.get("SELECT pg_sleep(0.2)::text AS slept"),
+    );
+    const settled = Promise.allSettled(reads);
+    await reads[0];
+    await reader.close();
+    for (const read of await settled) {
+      if (read.status === "fulfilled") continue;
+      assert.equal((read.reason as { code?: unknown }).code, "store-unavailable");
+    }
+    await assert.rejects(reader.get("SELECT 1 AS one"), { code: "store-unavailable" });
+  });
+
   Deno.test("a commit whose answer is lost with its connection is told of as made, and made once", async () => {
     await using schema = await tempSchema(server);
     await using proxy = new TcpProxy(server.port);

@@ -103,6 +103,13 @@ export const POSTGRES_REMOVALS: readonly Removal[] = [
     isCheap: true,
   },
   {
+    protection: "a read that fails because of another one in its round trip is made again, alone",
+    file: "src/store/postgres/reader.ts",
+    edits: [["hasMet || isShared || isLost(error)", "hasMet || isLost(error)"]],
+    caughtBy: { test: CONNECTIONS, named: "one that fails fails alone" },
+    isCheap: true,
+  },
+  {
     protection: "who commits in one go finds out on the way that somebody follows now",
     file: "src/store/postgres/committer.ts",
     edits: [["if (isCalm) void session.ahead(STILL_CALM, nowMs);", ""]],
