@@ -3,6 +3,7 @@
  * message, never a stack trace (unless the log level is `debug`).
  */
 import { messageOf } from "../lib/error_message.ts";
+import { SettingError } from "../config/settings.ts";
 import { InvalidInputError } from "../job/errors.ts";
 import { EXIT, exitCodeOf, isExpected, UsageError } from "./exit.ts";
 import type { CliIo } from "./io.ts";
@@ -31,13 +32,17 @@ function place(pointer: string): string {
   return index === undefined ? "" : `job ${Number(index) + 1}: `;
 }
 
+function reportAll(problems: readonly string[], io: CliIo): void {
+  if (problems.length === 1) return writeError(io, problems[0]!);
+  writeError(io, `${problems.length} things are wrong:`);
+  for (const problem of problems) writeMessage(io, `  ${problem}`);
+}
+
 function report(error: unknown, io: CliIo): void {
+  if (error instanceof SettingError) return reportAll(error.problems, io);
   if (error instanceof InvalidInputError) {
-    const lines = error.problems.map(({ detail, pointer }) => `${place(pointer)}${detail}`);
-    if (lines.length === 1) return writeError(io, lines[0]!);
-    writeError(io, `${lines.length} things are wrong:`);
-    for (const line of lines) writeMessage(io, `  ${line}`);
-    return;
+    const details = error.problems.map(({ detail, pointer }) => `${place(pointer)}${detail}`);
+    return reportAll(details, io);
   }
   writeError(io, messageOf(error));
   if (error instanceof UsageError && error.hint !== undefined) writeMessage(io, error.hint);

@@ -311,12 +311,10 @@ export type SettingSource = "flag" | "environment" | "config" | "default";
 /** Texts by setting name, from one source. */
 export type SettingTexts = Partial<Record<SettingName, string>>;
 
-/** A value that does not fit its setting. */
+/** Values that do not fit their settings: at least one. */
 export class SettingError extends Error {
-  constructor(name: SettingName, where: string, found: string) {
-    super(
-      `${where}: expected ${SETTINGS[name].type.expected}, got ${JSON.stringify(found)}`,
-    );
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join("; "));
     this.name = "SettingError";
   }
 }
@@ -347,14 +345,17 @@ export interface SettingSources {
 /**
  * The value of every setting, by precedence.
  *
- * @throws {SettingError} when a given value does not fit.
+ * @throws {SettingError} naming every given value that does not fit.
  */
 export function resolveSettings(sources: SettingSources): Settings {
   const values: Record<string, unknown> = {};
+  const problems: string[] = [];
   for (const name of SETTING_NAMES) {
     const { text, where } = findText(name, sources);
-    values[name] = text === null ? null : parseSetting(name, text, where);
+    values[name] = text === null ? null : parseText(name, text);
+    if (values[name] === undefined) problems.push(describeMisfit(name, where, text!));
   }
+  if (problems.length > 0) throw new SettingError(problems);
   values["heartbeat"] ??= Math.max(10, Math.floor((values["lease"] as number) / 3));
   return values as Settings;
 }
@@ -374,9 +375,18 @@ export function sourceOf(
  * @throws {SettingError} naming `where` the text stands.
  */
 export function parseSetting(name: SettingName, text: string, where: string): unknown {
-  const value = (SETTINGS[name].type as ValueType<unknown>).parse(text);
-  if (value === undefined) throw new SettingError(name, where, text);
+  const value = parseText(name, text);
+  if (value === undefined) throw new SettingError([describeMisfit(name, where, text)]);
   return value;
+}
+
+/** Undefined: the text does not fit. */
+function parseText(name: SettingName, text: string): unknown {
+  return (SETTINGS[name].type as ValueType<unknown>).parse(text);
+}
+
+function describeMisfit(name: SettingName, where: string, text: string): string {
+  return `${where}: expected ${SETTINGS[name].type.expected}, got ${JSON.stringify(text)}`;
 }
 
 function findText(

@@ -99,6 +99,14 @@ Deno.test("a wrong environment variable is named", async () => {
   assert.match(stderr, /QUEUECTL_PORT: expected a whole number from 0 to 65535, got "x"/);
 });
 
+Deno.test("all wrong settings are named at once, flags and variables", async () => {
+  await using temp = await tempDir();
+  const env = { QUEUECTL_PORT: "x" };
+  const { code, stderr } = await queuectl(["worker", "--lease", "soon"], { ...temp, env });
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: 2 things are wrong:\n +QUEUECTL_PORT: .*\n +--lease: .*\n$/);
+});
+
 Deno.test("help of a command in a group is the command's own", async () => {
   await using temp = await tempDir();
   const [help, own] = await Promise.all([

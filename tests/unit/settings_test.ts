@@ -6,6 +6,7 @@ import {
   parseSetting,
   resolveSettings,
   SETTING_NAMES,
+  type SettingError,
   type SettingName,
   SETTINGS,
   type SettingSources,
@@ -137,6 +138,22 @@ Deno.test("a bad value is refused, naming its source, what was expected and what
   for (const [given, message] of cases) {
     assert.throws(() => resolve(given), { name: "SettingError", message });
   }
+});
+
+Deno.test("all bad values are named at once", () => {
+  const given = {
+    flags: { workers: "-1" },
+    env: { QUEUECTL_PORT: "x" },
+    stored: { lease: "soon" },
+  };
+  assert.throws(() => resolve(given), ({ problems }: SettingError) => {
+    assert.deepEqual(problems.map((problem) => problem.split(":")[0]), [
+      "QUEUECTL_PORT",
+      "--workers",
+      "config key lease",
+    ]);
+    return true;
+  });
 });
 
 Deno.test("a bad value that is overruled does no harm", () => {
