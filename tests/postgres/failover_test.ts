@@ -152,7 +152,8 @@ if (primary && abandoned) {
       urlOf(hosts(primary.port, standby.port), schema),
     );
     const api = await sandbox.serve(["--workers", "0"]);
-    const workers = [await sandbox.worker(["-n", "2"]), await sandbox.worker(["-n", "2"])];
+    const flags = ["-n", "2", "--lease", "60s"];
+    const workers = [await sandbox.worker(flags), await sandbox.worker(flags)];
     const during = await sandbox.add("echo begun >> during; sleep 6; echo over >> during");
     await eventually(() => sandbox.has("during"), { what: "the command was begun" });
 
