@@ -54,7 +54,7 @@ async function fill({ api }: Bench): Promise<void> {
     const { body } = await api.get("/stats");
     return body.jobs.dead === 3 && body.jobs.completed === 1;
   };
-  await eventually(isDone, { what: "the jobs have run", timeoutMs: 30_000 });
+  await eventually(isDone, { what: "the jobs have run", timeoutMs: 60_000 });
 }
 
 browserTest(
