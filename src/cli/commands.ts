@@ -123,7 +123,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     path: ["enqueue"],
     summary: "Enqueue jobs from JSON",
     description: "JSON is one object, or an array of them. With - jobs are read from stdin, one " +
-      "object a line (NDJSON). All of them are stored, or none.",
+      "object a line (NDJSON), or as one such JSON. All of them are stored, or none.",
     arguments: [{ name: "json", doc: "The job; -: read from stdin." }],
     options: [{ ...QUIET, doc: "Print the ids alone." }],
     settings: ADDING,

@@ -1,4 +1,7 @@
-/** Reads NDJSON: one JSON value on each line; blank lines are skipped. */
+/**
+ * Reads jobs from stdin: NDJSON, one JSON value on each line, where blank lines are skipped; or one
+ * document over several lines.
+ */
 import { parseJsonText } from "../http/json_text.ts";
 import { MalformedInputError } from "../job/errors.ts";
 
@@ -9,20 +12,33 @@ export interface JsonLine {
 }
 
 /**
- * The values with their lines, and the lines that are not JSON with what is wrong with them.
+ * The jobs of a text that is one JSON document: an array, or an object over several lines.
+ * Null: it is something else.
  *
- * @throws {MalformedInputError} when the bytes are not UTF-8.
+ * @throws {MalformedInputError} for an array that does not end, or the like.
  */
+export function readDocument(text: string): readonly unknown[] | null {
+  const trimmed = text.trim();
+  if (trimmed.startsWith("[")) return parseJsonText(text, "the text on stdin") as unknown[];
+  if (!trimmed.includes("\n")) return null;
+  try {
+    return [JSON.parse(trimmed)];
+  } catch {
+    return null;
+  }
+}
+
+/** The values with their lines, and the lines that are not JSON with what is wrong with them. */
 export function readJsonLines(
-  bytes: Uint8Array,
+  text: string,
 ): { values: JsonLine[]; malformed: { line: number; detail: string }[] } {
   const values: JsonLine[] = [];
   const malformed: { line: number; detail: string }[] = [];
-  for (const [index, text] of decode(bytes).split("\n").entries()) {
-    if (text.trim() === "") continue;
+  for (const [index, row] of text.split("\n").entries()) {
+    if (row.trim() === "") continue;
     const line = index + 1;
     try {
-      values.push({ line, value: parseJsonText(text, `line ${line}`) });
+      values.push({ line, value: parseJsonText(row, `line ${line}`) });
     } catch (error) {
       if (!(error instanceof MalformedInputError)) throw error;
       malformed.push({ line, detail: error.message.replace(" at line 1, column ", " at column ") });
@@ -31,7 +47,8 @@ export function readJsonLines(
   return { values, malformed };
 }
 
-function decode(bytes: Uint8Array): string {
+/** @throws {MalformedInputError} when the bytes are not UTF-8. */
+export function decodeStdin(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

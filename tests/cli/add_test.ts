@@ -112,6 +112,24 @@ Deno.test("enqueue takes an object, an array, and lines from stdin", async () =>
   );
 });
 
+Deno.test("enqueue - takes one JSON document, too: an array, or an object over several lines", async () => {
+  await using temp = await tempDir();
+  const added = async (stdin: string) => {
+    const { code, stdout, stderr } = await queuectl(["enqueue", "-", "--json"], { ...temp, stdin });
+    return code === 0 ? JSON.parse(stdout).job_ids : stderr;
+  };
+  assert.deepEqual(await added('[{"id":"a","command":"x"},\n {"id":"b","command":"y"}]\n'), [
+    "a",
+    "b",
+  ]);
+  assert.deepEqual(await added('{\n  "id": "c",\n  "command": "x"\n}\n'), ["c"]);
+  assert.match(await added('[{"id":"d","command":"x"},\n {"id":"e"}]'), /job 2: kind: missing/);
+  assert.match(await added('[{"id":"d","command":"x"},\n'), /stdin is not JSON: .* at line 2/);
+  assert.match(await added("[]"), /at least one job/);
+  const all = JSON.parse((await queuectl(["list", "--json"], temp)).stdout);
+  assert.deepEqual(all.map(({ id }: { id: string }) => id), ["c", "b", "a"]);
+});
+
 Deno.test("enqueue - says every problem with its line, and a bad line stores nothing", async () => {
   await using temp = await tempDir();
   const malformed = await queuectl(["enqueue", "-"], {

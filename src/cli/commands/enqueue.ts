@@ -7,15 +7,16 @@ import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { readAll } from "../io.ts";
-import { type JsonLine, readJsonLines } from "../json_lines.ts";
+import { decodeStdin, type JsonLine, readDocument, readJsonLines } from "../json_lines.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args, io } = invocation;
   const cwd = io.cwd();
   if (args[0] === "-") {
-    const bytes = await readAll(io.stdin.readable());
-    const added = await withQueue(invocation, ({ queue }) => enqueueLines(queue, bytes), { cwd });
-    reportAllAdded(invocation, added);
+    const text = decodeStdin(await readAll(io.stdin.readable()));
+    const jobs = readDocument(text);
+    const add = (queue: Queue) => jobs === null ? enqueueLines(queue, text) : queue.addAll(jobs);
+    reportAllAdded(invocation, await withQueue(invocation, ({ queue }) => add(queue), { cwd }));
     return EXIT.done;
   }
   const input = parseJsonText(args[0]!, "the argument");
@@ -33,8 +34,8 @@ export async function run(invocation: Invocation): Promise<number> {
  *
  * @throws {InvalidInputError} with the problems of all lines, each with its number.
  */
-async function enqueueLines(queue: Queue, bytes: Uint8Array): Promise<Added[]> {
-  const { values, malformed } = readJsonLines(bytes);
+async function enqueueLines(queue: Queue, text: string): Promise<Added[]> {
+  const { values, malformed } = readJsonLines(text);
   if (malformed.length > 0) {
     const others: { line: number; detail: string }[] = [];
     for (const { line, value } of values) {
