@@ -1,58 +1,23 @@
 /**
- * `deno task test [--without] [SUITE...] [-- OPTION...]`: runs the test suites, all of them by default,
- * or all but those named, one after the other, and adds up the results. Options after `--` go to
- * `deno test`.
+ * `deno task test [--no-check] [--without] [SUITE[:FILTER]...] [-- OPTION...]`: runs the test suites,
+ * all of them by default, or all but those named, and adds up the results. Of SUITE:FILTER only those
+ * tests are run whose name fits. `--no-check` leaves out the types, for who has checked them before.
+ * Options after `--` go to `deno test`.
+ *
+ * Two suites are run side by side, with half of the cores each, so that no core waits for the last file
+ * of a suite; and beside them, one after the other, the few files that spend their time waiting.
  *
  * Owns which tests run together and how; knows nothing of what they test.
  *
  * Invariant: it succeeds only if every suite ran to its end, none of its tests failed, and, unless
- * options have narrowed it down, there were any.
+ * options or a filter have narrowed it down, there were any.
  */
 import { fileURLToPath } from "node:url";
-import { type PostgresServer, startPostgres } from "../../tests/helpers/postgres.ts";
-import { ensureChromium } from "./chromium.ts";
-import { ensurePostgres } from "./postgres.ts";
+import { type Part, partsOf, SUITES } from "./suites.ts";
+import { type Turn, Turns } from "./turns.ts";
 
-interface Suite {
-  readonly paths: readonly string[];
-  /** Extra options for `deno test`. */
-  readonly options: readonly string[];
-  /** Sees to what the suite needs besides Deno: its environment; null: it is not to be had. */
-  readonly prepare?: () => Promise<Readonly<Record<string, string>> | null>;
-}
-
-/** Test files may run side by side; without this option those that count on time get all cores. */
-const PARALLEL = "--parallel";
-
-const SUITES: Readonly<Record<string, Suite>> = {
-  unit: { paths: ["tests/unit", "tests/dev"], options: [PARALLEL] },
-  docs: { paths: ["src"], options: ["--doc", PARALLEL] },
-  store: { paths: ["tests/store"], options: [PARALLEL] },
-  sim: { paths: ["tests/sim"], options: [PARALLEL] },
-  http: { paths: ["tests/http"], options: [PARALLEL] },
-  cli: { paths: ["tests/cli"], options: [PARALLEL] },
-  system: { paths: ["tests/system"], options: [PARALLEL] },
-  sqlite: { paths: ["tests/sqlite"], options: [PARALLEL] },
-  examples: { paths: ["tests/examples"], options: [PARALLEL] },
-  browser: { paths: ["tests/browser"], options: [], prepare: browser },
-  postgres: { paths: ["tests/postgres"], options: [PARALLEL], prepare: postgres },
-  "http-postgres": onPostgres("tests/http"),
-  "cli-postgres": onPostgres("tests/cli"),
-  "system-postgres": onPostgres("tests/system"),
-  "examples-postgres": onPostgres("tests/examples"),
-};
-
-/** The same tests again, with their queues on the server of the run. */
-function onPostgres(path: string): Suite {
-  return {
-    paths: [path],
-    options: [PARALLEL],
-    prepare: async () => {
-      const environment = await postgres();
-      return environment && { ...environment, QUEUECTL_TEST_DB: "postgres" };
-    },
-  };
-}
+/** So many suites run at a time. */
+const SIDE_BY_SIDE = 2;
 
 interface Tally {
   readonly passed: number;
@@ -61,43 +26,78 @@ interface Tally {
   readonly failed: number;
 }
 
+const stopping = new AbortController();
+
+const turns = new Turns((text) => {
+  for (let bytes = new TextEncoder().encode(text); bytes.length > 0;) {
+    bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+  }
+});
+
 async function main(args: readonly string[]): Promise<number> {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const passedOn = args.slice(end + 1);
+  const words = args.slice(0, end);
+  const flags = words.filter((word) => word.startsWith("--"));
+  const named = words.filter((word) => !word.startsWith("--")).map((word) => word.split(/:(.*)/s));
   const all = Object.keys(SUITES);
-  const isWithout = args[0] === "--without";
-  const named = args.slice(isWithout ? 1 : 0, end);
-  const unknown = named.filter((name) => !Object.hasOwn(SUITES, name));
-  if (unknown.length > 0) {
-    console.error(
-      `no test suite ${unknown.join(", ")}; expected some of ${all.join(", ")}`,
-    );
+  const mistakes = [
+    ...flags.filter((flag) => flag !== "--no-check" && flag !== "--without")
+      .map((flag) => `no option ${flag}; expected --no-check or --without`),
+    ...named.filter(([name]) => !Object.hasOwn(SUITES, name!))
+      .map(([name]) => `no test suite ${name}; expected some of ${all.join(", ")}`),
+  ];
+  if (mistakes.length > 0) {
+    console.error(mistakes.join("\n"));
     return 2;
   }
-  const names = isWithout
-    ? all.filter((name) => !named.includes(name))
-    : named.length > 0
-    ? named
-    : all;
+  const filters = new Map(named.map(([name, filter]) => [name!, filter]));
+  const names = flags.includes("--without")
+    ? all.filter((name) => !filters.has(name))
+    : all.filter((name) => filters.size === 0 || filters.has(name));
+
   const startMs = performance.now();
   const broken: string[] = [];
-  let passed = 0;
-  let failed = 0;
+  const parts: Part[] = [];
   for (const name of names) {
-    console.log(`\n--- ${name} ---`);
     const suite = SUITES[name]!;
     const environment = suite.prepare === undefined ? {} : await suite.prepare();
-    if (environment === null) {
+    const filter = filters.get(name);
+    const options = [
+      ...flags.includes("--no-check") && !suite.isAlwaysChecked ? ["--no-check"] : [],
+      ...filter === undefined ? [] : ["--filter", filter],
+      ...passedOn,
+    ];
+    const isNarrowed = filter !== undefined || passedOn.length > 0;
+    if (environment !== null) parts.push(...partsOf(name, { options, environment, isNarrowed }));
+    else {
       // Elsewhere people may do without; where changes are checked nothing is left out.
       if (Deno.env.get("CI") === "true") broken.push(name);
       console.log(`THE SUITE ${name} WAS LEFT OUT: what it needs is missing.`);
-      continue;
     }
-    const tally = await runSuite(suite, args.slice(end + 1), environment);
-    passed += tally?.passed ?? 0;
-    failed += tally?.failed ?? 0;
-    if (tally === null) broken.push(name);
   }
+  const busy = parts.filter(({ isWaiting }) => !isWaiting);
+  const lanes = Math.min(SIDE_BY_SIDE, navigator.hardwareConcurrency, busy.length);
+  const cores = Math.max(1, Math.floor(navigator.hardwareConcurrency / lanes));
+  const tallies: Tally[] = [];
+  const runEach = async (queue: Iterable<Part>, jobs: number): Promise<void> => {
+    for (const part of queue) {
+      const turn = turns.begin();
+      turn.write(`\n--- ${part.name} ---\n`);
+      const tally = await runPart(part, jobs, turn);
+      turn.end();
+      if (tally === null) broken.push(part.name);
+      else tallies.push(tally);
+    }
+  };
+  const queue = busy.values();
+  await Promise.all([
+    ...Array.from({ length: lanes }, () => runEach(queue, cores)),
+    runEach(parts.filter(({ isWaiting }) => isWaiting), 1),
+  ]);
   const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);
+  const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0);
+  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0);
   for (const name of broken) console.log(`The suite ${name} did not run as it should.`);
   console.log(
     `\nTests: ${passed} passed, ${failed} failed, ${broken.length} broken (${seconds} s)`,
@@ -105,56 +105,49 @@ async function main(args: readonly string[]): Promise<number> {
   return failed + broken.length === 0 ? 0 : 1;
 }
 
-let server: PostgresServer | null | undefined;
-
-/** One server for the whole run: to start one takes longer than most files of tests. */
-async function postgres(): Promise<Record<string, string> | null> {
-  if (server === undefined) {
-    // Where it can install nothing there may still be programs to be fetched.
-    await ensurePostgres((text) => console.log(text));
-    server = await startPostgres().catch((error) => {
-      console.error(error);
-      return null;
-    });
-  }
-  return server && { QUEUECTL_TEST_POSTGRES: server.url };
-}
-
-async function browser(): Promise<Record<string, string> | null> {
-  return await ensureChromium((text) => console.log(text)) ? {} : null;
-}
-
-/** Runs a suite in a process of its own; null when it did not come to a believable end. */
-async function runSuite(
-  suite: Suite,
-  options: readonly string[],
-  env: Readonly<Record<string, string>>,
+/** Runs tests in a process of their own; null when it did not come to a believable end. */
+async function runPart(
+  { args, environment, isNarrowed }: Part,
+  jobs: number,
+  turn: Turn,
 ): Promise<Tally | null> {
+  if (stopping.signal.aborted) return null;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--allow-all", ...leakChecks(), ...suite.options, ...options, ...suite.paths],
+    args: ["test", "--allow-all", ...args],
     cwd: fileURLToPath(new URL("../../", import.meta.url)),
-    env,
+    env: { DENO_JOBS: String(jobs), ...environment },
     stdin: "null",
     stdout: "piped",
+    stderr: "piped",
+    signal: stopping.signal,
   }).spawn();
   let tally: Tally | null = null;
   let line = "";
-  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-    await writeOut(text);
-    const lines = (line + text).split("\n");
-    line = lines.pop()!;
-    for (const one of lines) tally = tallyOf(one) ?? tally;
-  }
-  const { success } = await child.status;
-  if (tally === null || success !== (tally.failed === 0)) return null;
-  const isEmpty = tally.passed + tally.failed + tally.ignored === 0;
-  return isEmpty && options.length === 0 ? null : tally;
+  const [{ success }] = await Promise.all([
+    child.status,
+    forEachText(child.stdout, (text) => {
+      turn.write(text);
+      const lines = (line + text).split("\n");
+      line = lines.pop()!;
+      for (const one of lines) tally = tallyOf(one) ?? tally;
+    }),
+    forEachText(child.stderr, (text) => turn.write(text)),
+  ]);
+  return believable(tally, success, isNarrowed);
 }
 
-/** Deno 2.8 turned the search for leaked operations and resources off; before, it was always on. */
-function leakChecks(): string[] {
-  const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
-  return major > 2 || minor >= 8 ? ["--sanitize-ops", "--sanitize-resources"] : [];
+async function forEachText(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  take: (text: string) => void,
+): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text);
+}
+
+/** Null: the numbers do not go together with the exit code, or there are none. */
+function believable(tally: Tally | null, success: boolean, isNarrowed: boolean): Tally | null {
+  if (tally === null || success !== (tally.failed === 0)) return null;
+  const isEmpty = tally.passed + tally.failed + tally.ignored === 0;
+  return isEmpty && !isNarrowed ? null : tally;
 }
 
 /** What the closing line of `deno test` says; null for any other line. */
@@ -166,10 +159,15 @@ function tallyOf(line: string): Tally | null {
   return found && { passed: Number(found[1]), failed: Number(found[2]), ignored };
 }
 
-async function writeOut(text: string): Promise<void> {
-  const writer = Deno.stdout.writable.getWriter();
-  await writer.write(new TextEncoder().encode(text));
-  writer.releaseLock();
+/** What runs is ended and told of as far as it came; the rest counts as broken. */
+function stop(): void {
+  turns.flush();
+  stopping.abort();
 }
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, stop);
+  Deno.exitCode = await main(Deno.args);
+  for (const signal of signals) Deno.removeSignalListener(signal, stop);
+}

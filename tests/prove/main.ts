@@ -22,6 +22,7 @@ Options:
   --quick         small numbers, a few minutes altogether: for every change
   --store NAME    sqlite (the default) or postgres; then without the experiments that are about the
                   file of SQLite
+  --without NAME  all but this one; may be given several times
   --seed N        repeats the choices of an earlier run
   --soak TIME     how long the soak lasts, as 30s or 30m (default 30m, with --quick 20s)
   --json          one JSON document instead of the report
@@ -137,6 +138,7 @@ function parseOptions(args: string[]): Options | null {
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
     store: { type: "string", default: "sqlite" },
+    without: { type: "string", multiple: true, default: [] },
     seed: { type: "string" },
     soak: { type: "string" },
   });
@@ -145,10 +147,13 @@ function parseOptions(args: string[]): Options | null {
   const possible = EXPERIMENTS.filter(({ isAboutTheFile }) =>
     store === "sqlite" || !isAboutTheFile
   );
-  const experiments = positionals.map((name) => findNamed(name, possible, "experiment"));
+  const named = positionals.map((name) => findNamed(name, possible, "experiment"));
+  const without = values.without!.map((name) => findNamed(name, possible, "experiment"));
+  const experiments = (named.length > 0 ? named : possible).filter((one) => !without.includes(one));
+  if (experiments.length === 0) throw new UsageError("--without: no experiment is left to run");
   return {
     store,
-    experiments: experiments.length > 0 ? experiments : possible,
+    experiments,
     isQuick: values.quick!,
     isJson: values.json!,
     seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : parseSeed(values.seed),
