@@ -7,7 +7,7 @@ import { isValidAt } from "../../queue/tokens.ts";
 import type { Invocation } from "../command.ts";
 import { UsageError } from "../exit.ts";
 import { runService, type Side, type SideOptions } from "../service.ts";
-import { readToken } from "../token_file.ts";
+import { describeWeakness, readToken } from "../token_file.ts";
 import { VERSION } from "../version.ts";
 
 export function run(invocation: Invocation): Promise<number> {
@@ -17,6 +17,8 @@ export function run(invocation: Invocation): Promise<number> {
 async function startApi({ queue, settings, log, isDraining }: SideOptions): Promise<Side> {
   const { host, insecure, "token-file": path } = settings;
   const token = path === null ? null : readToken(path);
+  const weakness = token === null ? null : describeWeakness(token, path!);
+  if (weakness !== null) log.warn("token.weak", { message: weakness });
   const isReachable = !isLoopbackAddress(host);
   if (isReachable && !insecure && token === null) await requireToken(host, queue);
   if (isReachable && insecure && token === null) {
@@ -53,7 +55,6 @@ async function requireToken(host: string, queue: Queue): Promise<void> {
   throw new UsageError(
     `refusing to listen on ${host}, which other machines may reach, without a token`,
     "make one with queuectl token create, or give --token-file FILE (or QUEUECTL_TOKEN_FILE)\n" +
-      "with a token of at least 16 characters, or say --insecure if everyone who can reach the\n" +
-      "address may use the queue",
+      "with a token in it, or say --insecure if everyone who can reach the address may use the queue",
   );
 }
