@@ -10,7 +10,6 @@
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { RUNTIME_OPTIONS } from "../lib/self.ts";
 import { type Lock, productionLock } from "./production_lock.ts";
 
 /** This file is two directories below the project's root. */
@@ -84,7 +83,6 @@ async function compile(output: string, lockPath: string): Promise<void> {
     // The cache would be a file with a known name in the shared temporary directory, where
     // another user could put one first; and the program keeps state only where it is told.
     "--no-code-cache",
-    ...RUNTIME_OPTIONS,
     "--frozen",
     `--lock=${lockPath}`,
     ...[...WORKERS, ...ASSETS].map((path) => `--include=${path}`),

@@ -4,7 +4,6 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { RUNTIME_OPTIONS } from "../../src/lib/self.ts";
 import { TextLineStream } from "./text_lines.ts";
 
 /** A program and its first arguments. */
@@ -39,10 +38,7 @@ export function programWords(...args: readonly string[]): Words {
   return [path, ...args];
 }
 
-const DENO_RUN = [
-  ...["run", "--allow-all", "--quiet", "--no-check", ...RUNTIME_OPTIONS],
-  ...["--config", CONFIG],
-];
+const DENO_RUN = ["run", "--allow-all", "--quiet", "--no-check", "--config", CONFIG];
 
 export interface ChildOptions {
   readonly cwd?: string;

@@ -1,11 +1,9 @@
 /** Proves the small things that everything stands on: durations, sizes, clock, ids. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import config from "../../deno.json" with { type: "json" };
 import { isoTime, systemClock } from "../../src/lib/clock.ts";
 import { formatDuration, humanDuration, parseDuration } from "../../src/lib/duration.ts";
 import { newId } from "../../src/lib/ids.ts";
-import { RUNTIME_OPTIONS } from "../../src/lib/self.ts";
 import { formatSize, parseSize } from "../../src/lib/size.ts";
 
 Deno.test("parseDuration() reads every unit of the contract, fractions too", () => {
@@ -139,9 +137,4 @@ Deno.test("newId() gives 32 lower-case hexadecimal digits, a UUID of version 7",
 Deno.test("newId() rises: ten thousand ids in a row are distinct and in order", () => {
   const ids = Array.from({ length: 10_000 }, newId);
   assert.deepEqual(ids, [...new Set(ids)].sort());
-});
-
-Deno.test("the task that runs from source gives the runtime the same options as the executable", () => {
-  const { command } = config.tasks.start;
-  assert.equal(command, `deno run -A ${RUNTIME_OPTIONS.join(" ")} src/main.ts`);
 });

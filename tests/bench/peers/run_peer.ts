@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url";
 import type { Peer } from "./catalogue.ts";
 import type { Installer, NodeName } from "./install.ts";
 import type { MeasureOptions, StepResult } from "./measure.ts";
-import { RUNTIME_OPTIONS } from "../../../src/lib/self.ts";
 import { type PeerServer, startBunqueue, startPostgres, startRedis } from "./peer_servers.ts";
 import { ServerProcess } from "./server_process.ts";
 import { TextLineStream } from "../text_lines.ts";
@@ -91,8 +90,7 @@ async function runtimeWords({ runtime }: Peer, installer: Installer): Promise<st
     case "deno":
       return [
         Deno.execPath(),
-        ...["run", "--allow-all", "--quiet", "--no-check", ...RUNTIME_OPTIONS],
-        ...["--config", CONFIG],
+        ...["run", "--allow-all", "--quiet", "--no-check", "--config", CONFIG],
       ];
     case "node22":
     case "node24":
