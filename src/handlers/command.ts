@@ -9,6 +9,7 @@
 import { type AttemptError, LIMITS, type OutputStream } from "../job/job.ts";
 import type { AttemptEnd, CommandExit } from "../job/outcome.ts";
 import { describe, escapePointer, parseDirectory } from "../job/parse.ts";
+import { isObject } from "../job/parse_values.ts";
 import { BoundedReader } from "./bounded_reader.ts";
 import { commandEnvironment } from "./command_environment.ts";
 import type { Handler } from "./handler.ts";
@@ -117,11 +118,6 @@ function explainExit({ exitCode, signal }: CommandExit, lastWords: string): Atte
 function lastLine(bytes: Uint8Array): string {
   const lines = new TextDecoder().decode(bytes).split("\n").map((line) => line.trim());
   return lines.findLast((line) => line !== "")?.slice(0, 200) ?? "";
-}
-
-function isObject(payload: unknown): payload is Record<string, unknown> {
-  return typeof payload === "object" && payload !== null && !Array.isArray(payload) &&
-    !(payload instanceof Uint8Array);
 }
 
 /** The payload as jobs show it, an object with the command and its directory. */

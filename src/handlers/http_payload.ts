@@ -3,6 +3,7 @@
  * at once. Pure; sends nothing.
  */
 import { describe, escapePointer, type PayloadProblem } from "../job/parse.ts";
+import { isObject } from "../job/parse_values.ts";
 import { findHeaderProblem } from "../lib/outbound/request.ts";
 import { findUrlProblem } from "../lib/outbound/url.ts";
 
@@ -28,7 +29,7 @@ const FIELDS = ["url", "method", "headers", "body"] as const;
 export function parseHttpPayload(
   payload: unknown,
 ): { request: HttpPayload } | { problems: readonly PayloadProblem[] } {
-  if (!isRecord(payload)) {
+  if (!isObject(payload)) {
     const detail = `expected an object {url, method, headers, body}, got ${describe(payload)}`;
     return { problems: [{ path: "", detail }] };
   }
@@ -50,7 +51,7 @@ export function parseHttpPayload(
   } else if (body !== null && BODILESS.includes(method as string)) {
     report("/body", `a ${method} request has no body; expected another method, or no body`);
   }
-  if (isRecord(headers)) reportHeaders(headers, report);
+  if (isObject(headers)) reportHeaders(headers, report);
   else report("/headers", `expected an object of names and values, got ${describe(headers)}`);
 
   if (problems.length > 0) return { problems };
@@ -89,9 +90,4 @@ function reportHeaders(
     const detail = `expected at most ${HTTP_LIMITS.headerBytes} bytes of headers, got ${bytes}`;
     report("/headers", detail);
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) &&
-    !(value instanceof Uint8Array);
 }

@@ -60,6 +60,12 @@ export function parseChoice<T extends string>(value: unknown, choices: readonly 
   return { problem: `expected one of ${expected}, got ${describe(value)}` };
 }
 
+/** Whether a payload is what JSON calls an object; bytes are none. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    !(value instanceof Uint8Array);
+}
+
 /**
  * The fields of an input that has to be an object.
  *

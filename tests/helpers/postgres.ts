@@ -331,17 +331,17 @@ export async function emptySchema(server: PostgresServer): Promise<TempSchema> {
   return { url, [Symbol.asyncDispose]: dispose };
 }
 
+/** The store that the URL names. */
+export function openPostgresStore(db: string): Promise<JobStore> {
+  return openStore({ db, driver: "builtin", clock: Date.now, synchronous: () => "full" });
+}
+
 /** A store in an empty schema of its own. */
 export async function tempPostgresStore(server: PostgresServer): Promise<TempPostgresStore> {
   const schema = await emptySchema(server);
   const opened: JobStore[] = [];
   const openAgain = async () => {
-    const store = await openStore({
-      db: schema.url,
-      driver: "builtin",
-      clock: Date.now,
-      synchronous: () => "full",
-    });
+    const store = await openPostgresStore(schema.url);
     opened.push(store);
     return store;
   };

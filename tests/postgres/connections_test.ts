@@ -1,12 +1,17 @@
 /** What the connections of one process do when others, or each other, are in the way. */
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import { openStore } from "../../src/store/open.ts";
 import { Reader } from "../../src/store/postgres/reader.ts";
 import { Server } from "../../src/store/postgres/server.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, newJobs, T0 } from "../helpers/jobs.ts";
-import { execute, startPostgres, tempPostgresStore, tempSchema } from "../helpers/postgres.ts";
+import {
+  execute,
+  openPostgresStore,
+  startPostgres,
+  tempPostgresStore,
+  tempSchema,
+} from "../helpers/postgres.ts";
 import { TcpProxy } from "../helpers/tcp_proxy.ts";
 import { claim } from "../store/conformance/harness.ts";
 
@@ -105,10 +110,7 @@ if (server !== null) {
   Deno.test("a commit whose answer is lost with its connection is told of as made, and made once", async () => {
     await using schema = await tempSchema(server);
     await using proxy = new TcpProxy(server.port);
-    await using store = await openStore({
-      db: proxy.through(schema.url),
-      ...{ driver: "builtin", clock: Date.now, synchronous: () => "full" },
-    });
+    await using store = await openPostgresStore(proxy.through(schema.url));
     await store.add([newJob({ id: "before" })], T0);
     for (const id of ["fresh", "chosen"]) {
       proxy.loseAnswer("COMMIT\0");

@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import { CommitMarks } from "../../src/store/postgres/commit_mark.ts";
 import { Server } from "../../src/store/postgres/server.ts";
-import { openStore } from "../../src/store/open.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, T0 } from "../helpers/jobs.ts";
 import { assertCompleted, Submitter } from "../helpers/load.ts";
 import {
   execute,
+  openPostgresStore,
   type PostgresServer,
   startPostgres,
   tempPostgresStore,
@@ -26,8 +26,6 @@ if (primary && abandoned) {
     abandoned.own!.addStandby(),
   ]);
 
-  const open = (db: string) =>
-    openStore({ db, driver: "builtin", clock: Date.now, synchronous: () => "full" });
   const hosts = (...ports: number[]) => ports.map((port) => `127.0.0.1:${port}`).join(",");
   const urlOf = (list: string, more = "") => `postgres://postgres:geheim@${list}/postgres${more}`;
 
@@ -39,7 +37,7 @@ if (primary && abandoned) {
         urlOf("", `?host=127.0.0.1,127.0.0.1&port=${standby.port},${primary.port}`),
       ]
     ) {
-      await using store = await open(url);
+      await using store = await openPostgresStore(url);
       const job = newJob();
       assert.deepEqual(await store.add([job], T0), { duplicates: [] });
       assert.equal((await store.find(job.id))?.id, job.id);
@@ -47,7 +45,7 @@ if (primary && abandoned) {
   });
 
   Deno.test("when no host takes writes it is said of each why, without the password", async () => {
-    await assert.rejects(open(urlOf(hosts(1, standby.port))), ({ code, message }) => {
+    await assert.rejects(openPostgresStore(urlOf(hosts(1, standby.port))), ({ code, message }) => {
       assert.equal(code, "store-unavailable");
       assert.match(message, /127\.0\.0\.1:1: nothing listens there/);
       assert.match(message, new RegExp(`:${standby.port}: it takes no writes: it is a standby`));
@@ -181,7 +179,7 @@ if (primary && abandoned) {
   /** The old primary lives and can be reached, but what it commits no standby gets any more. */
   const isLeftAlone = async () => {
     await makeSynchronous(abandoned);
-    await using store = await open(urlOf(hosts(abandoned.port, successor.port)));
+    await using store = await openPostgresStore(urlOf(hosts(abandoned.port, successor.port)));
     await store.add([newJob({ id: "before" })], T0);
     await successor.own!.promote();
     await store.add([newJob({ id: "during" })], T0);

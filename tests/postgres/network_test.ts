@@ -3,12 +3,11 @@
  * was acknowledged is kept, leases mean what they say, and everything goes on without a restart.
  */
 import assert from "node:assert/strict";
-import { openStore } from "../../src/store/open.ts";
 import { pause } from "../../src/lib/pause.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, T0 } from "../helpers/jobs.ts";
 import { assertCompleted, Submitter } from "../helpers/load.ts";
-import { execute, startPostgres, tempSchema } from "../helpers/postgres.ts";
+import { execute, openPostgresStore, startPostgres, tempSchema } from "../helpers/postgres.ts";
 import { Sandbox } from "../helpers/program.ts";
 import { TcpProxy } from "../helpers/tcp_proxy.ts";
 
@@ -60,10 +59,7 @@ if (server !== null) {
   const silence = async () => {
     await using schema = await tempSchema(server);
     await using proxy = new TcpProxy(server.port);
-    await using store = await openStore({
-      db: proxy.through(schema.url),
-      ...{ driver: "builtin", clock: Date.now, synchronous: () => "full" },
-    });
+    await using store = await openPostgresStore(proxy.through(schema.url));
     await store.add([newJob({ id: "before" })], T0);
     await store.find("before");
     proxy.swallow();
@@ -86,10 +82,7 @@ if (server !== null) {
   /** A table that somebody keeps for himself. */
   const locked = async () => {
     await using schema = await tempSchema(server);
-    await using store = await openStore({
-      db: schema.url,
-      ...{ driver: "builtin", clock: Date.now, synchronous: () => "full" },
-    });
+    await using store = await openPostgresStore(schema.url);
     const locking = execute(
       schema.url,
       "BEGIN; LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(120)",

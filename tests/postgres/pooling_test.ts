@@ -1,8 +1,7 @@
 /** What stands between and pools sessions: one that keeps them apart is fine, others are refused. */
 import assert from "node:assert/strict";
-import { openStore } from "../../src/store/open.ts";
 import { newJob, T0 } from "../helpers/jobs.ts";
-import { execute, startPostgres } from "../helpers/postgres.ts";
+import { execute, openPostgresStore, startPostgres } from "../helpers/postgres.ts";
 import { startPooler } from "../helpers/pooler.ts";
 
 const server = await startPostgres();
@@ -12,12 +11,7 @@ if (server !== null) {
   const serverPort = Number(port || 5432);
   const database = `pooled_${crypto.randomUUID().replaceAll("-", "")}`;
   const open = (poolerPort: number) =>
-    openStore({
-      db: `postgres://${user}@127.0.0.1:${poolerPort}/${database}`,
-      driver: "builtin",
-      clock: Date.now,
-      synchronous: () => "full",
-    });
+    openPostgresStore(`postgres://${user}@127.0.0.1:${poolerPort}/${database}`);
   const test = (promise: string, prove: () => Promise<void>) =>
     Deno.test(promise, async () => {
       await execute(server.url, `CREATE DATABASE ${database}`);

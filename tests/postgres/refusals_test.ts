@@ -4,11 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openStore } from "../../src/store/open.ts";
 import { parseTarget } from "../../src/store/postgres/target.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, T0 } from "../helpers/jobs.ts";
-import { execute, type PostgresServer, startPostgres } from "../helpers/postgres.ts";
+import {
+  execute,
+  openPostgresStore,
+  type PostgresServer,
+  startPostgres,
+} from "../helpers/postgres.ts";
 import { Sandbox } from "../helpers/program.ts";
 import {
   CLIENT_CERTIFICATE,
@@ -24,14 +28,10 @@ import {
 /** Part of every password here. */
 const SECRET = "geheim";
 
-function open(db: string) {
-  return openStore({ db, driver: "builtin", clock: Date.now, synchronous: () => "full" });
-}
-
 /** What is said instead of letting us in. */
 async function refusalOf(db: string): Promise<string> {
   try {
-    await (await open(db))[Symbol.asyncDispose]();
+    await (await openPostgresStore(db))[Symbol.asyncDispose]();
   } catch (error) {
     const { code, message, stack, cause } = error as Error & { code?: unknown };
     assert.equal(code, "store-unavailable", `${db}: ${stack}`);
@@ -240,7 +240,7 @@ if (server !== null) {
   const secret = (user: string) => `${user}:${SECRET}`;
 
   const letsIn = async (url: string, expected?: boolean) => {
-    const store = await open(url);
+    const store = await openPostgresStore(url);
     try {
       assert.equal((await store.stats(0)).counts.pending, 0);
       if (expected === undefined) return;
@@ -379,7 +379,7 @@ if (server !== null) {
 
   Deno.test("what the server cannot do now is told, and the same store works when it can again", async () => {
     const url = at("postgres", "postgres");
-    const store = await open(url);
+    const store = await openPostgresStore(url);
     try {
       for (
         const [code, expected] of [
@@ -411,9 +411,9 @@ if (server !== null) {
   });
 
   Deno.test("a table that was taken away is said to be missing", async () => {
-    await (await open(at("postgres", "postgres")))[Symbol.asyncDispose]();
+    await (await openPostgresStore(at("postgres", "postgres")))[Symbol.asyncDispose]();
     await execute(server.url, "DROP TABLE jobs CASCADE");
-    const store = await open(at("postgres", "postgres"));
+    const store = await openPostgresStore(at("postgres", "postgres"));
     const refusal = {
       code: "store-unavailable",
       message: /tables are not those .*"jobs" does not/,
@@ -428,7 +428,7 @@ if (server !== null) {
       await execute(server.url, "ALTER SYSTEM SET max_connections = 5");
       await execute(server.url, "ALTER SYSTEM SET superuser_reserved_connections = 4");
       await server.own!.restart("fast");
-      const first = await open(at(secret("app")));
+      const first = await openPostgresStore(at(secret("app")));
       assert.match(await refusalOf(at(secret("app"))), /too many connections; raise its max_conn/);
       await first[Symbol.asyncDispose]();
       await server.own!.stop("fast");

@@ -1,17 +1,18 @@
 /** What the PostgreSQL store promises beyond the seam: one schema, honest refusals, lost connections. */
 import assert from "node:assert/strict";
 import { pause } from "../../src/lib/pause.ts";
-import { openStore } from "../../src/store/open.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, newJobs, T0 } from "../helpers/jobs.ts";
-import { execute, startPostgres, tempPostgresStore, tempSchema } from "../helpers/postgres.ts";
+import {
+  execute,
+  openPostgresStore,
+  startPostgres,
+  tempPostgresStore,
+  tempSchema,
+} from "../helpers/postgres.ts";
 import { claimJobs, listAll } from "../store/conformance/harness.ts";
 
 const server = await startPostgres({ isOwn: true });
-
-function open(db: string) {
-  return openStore({ db, driver: "builtin", clock: Date.now, synchronous: () => "full" });
-}
 
 const KILL_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
   "WHERE application_name = 'queuectl'";
@@ -22,7 +23,9 @@ if (server !== null) {
   Deno.test("several processes that open an empty database at once make its tables once", async () => {
     for (let round = 0; round < 5; round++) {
       await using schema = await tempSchema(server);
-      const stores = await Promise.all(Array.from({ length: 6 }, () => open(schema.url)));
+      const stores = await Promise.all(
+        Array.from({ length: 6 }, () => openPostgresStore(schema.url)),
+      );
       await Promise.all(stores.map((store) => store.add([newJob()], T0)));
       assert.equal((await stores[0]!.stats(T0)).counts.pending, 6);
       for (const store of stores) await store[Symbol.asyncDispose]();
@@ -31,15 +34,15 @@ if (server !== null) {
 
   Deno.test("a newer schema is refused, and so are the tables of another program", async () => {
     await using schema = await tempSchema(server);
-    await (await open(schema.url))[Symbol.asyncDispose]();
+    await (await openPostgresStore(schema.url))[Symbol.asyncDispose]();
     await execute(schema.url, "UPDATE queuectl_schema SET generation = 999");
-    await assert.rejects(open(schema.url), {
+    await assert.rejects(openPostgresStore(schema.url), {
       code: "store-unavailable",
       message: /newer queuectl/,
     });
     await using other = await tempSchema(server);
     await execute(other.url, "CREATE TABLE jobs (id int)");
-    await assert.rejects(open(other.url), {
+    await assert.rejects(openPostgresStore(other.url), {
       code: "store-unavailable",
       message: /another program/,
     });

@@ -3,14 +3,13 @@
  * apart. The newer program is this one with a step more.
  */
 import assert from "node:assert/strict";
-import { openStore } from "../../src/store/open.ts";
 import type { Session } from "../../src/store/postgres/connection.ts";
 import { enter } from "../../src/store/postgres/generation.ts";
 import { migrate, type Place, type Step, STEPS } from "../../src/store/postgres/migrate.ts";
 import { Server } from "../../src/store/postgres/server.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { newJob, T0 } from "../helpers/jobs.ts";
-import { execute, startPostgres, tempSchema } from "../helpers/postgres.ts";
+import { execute, openPostgresStore, startPostgres, tempSchema } from "../helpers/postgres.ts";
 import { Sandbox } from "../helpers/program.ts";
 import { listAll } from "../store/conformance/harness.ts";
 
@@ -30,9 +29,6 @@ const UPHEAVAL: Step = {
 const server = await startPostgres();
 
 if (server !== null) {
-  const open = (db: string) =>
-    openStore({ db, driver: "builtin", clock: Date.now, synchronous: () => "full" });
-
   /** What a program that knows these steps, too, does first. */
   const startNewer = async (url: string, ...steps: Step[]): Promise<[Session, Place]> => {
     const newer = new Server(url);
@@ -147,7 +143,7 @@ if (server !== null) {
 
   Deno.test("a new generation waits a moment for a process of the old one that is just ending", async () => {
     await using schema = await tempSchema(server);
-    await (await open(schema.url))[Symbol.asyncDispose]();
+    await (await openPostgresStore(schema.url))[Symbol.asyncDispose]();
     const ending = execute(
       schema.url,
       "SELECT pg_advisory_lock_shared(hashtext('queuectl:' || current_schema()), 1001), pg_sleep(0.5)",
@@ -166,7 +162,7 @@ if (server !== null) {
 
   Deno.test("an older process that was cut off meanwhile writes nothing into a new generation", async () => {
     await using schema = await tempSchema(server);
-    const store = await open(schema.url);
+    const store = await openPostgresStore(schema.url);
     await store.add([newJob({ id: "before" })], T0);
     assert.equal((await listAll(store)).length, 1);
     const sessions = await execute(

@@ -38,7 +38,7 @@ interface Waiter {
 export class Reader implements Sql {
   readonly #server: Server;
   readonly #free: { session: Session; sinceMs: number }[] = [];
-  #queue: Waiter[] = [];
+  readonly #queue: Waiter[] = [];
   /** How many reads each connection is used for. */
   readonly #busy = new Map<Session, number>();
   #open = 0;
