@@ -11,6 +11,7 @@ import { HANDLERS } from "../handlers/registry.ts";
 import { StoreUnavailableError } from "../job/errors.ts";
 import type { Lease } from "../job/job.ts";
 import type { Random } from "../lib/clock.ts";
+import { fromColumns } from "../lib/columns.ts";
 import { newId } from "../lib/ids.ts";
 import { within } from "../lib/pause.ts";
 import { Duties } from "../maintenance/duties.ts";
@@ -284,7 +285,7 @@ class RunningEngine implements Engine {
         return;
       case "ended":
         slot.deathsInARow = 0;
-        this.#dispatcher.report(slot, message.attempts);
+        this.#dispatcher.report(slot, fromColumns(message.attempts));
         if (this.isDraining) this.#checkIdle();
         return;
     }

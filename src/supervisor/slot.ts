@@ -3,6 +3,7 @@
  * the thread; what its messages mean is decided by the owner of the slot.
  */
 import type { Lease, LeasedJob, NewJob } from "../job/job.ts";
+import { toColumns } from "../lib/columns.ts";
 import type { AbortReason, FromWorker, ToWorker } from "../worker/protocol.ts";
 
 export type WorkerInit = Omit<
@@ -148,7 +149,7 @@ export class Slot {
       );
       this.inHand.set(job.seq, { job, pgid: null, givenAtMs, timer, followUps: [] });
     }
-    this.#send({ type: "run", jobs });
+    this.#send({ type: "run", jobs: toColumns(jobs) });
   }
 
   /** Takes an ended job out of its hands; undefined when it was not there under this lease. */

@@ -7,6 +7,7 @@ import type { ArtifactLimits, LeftFiles } from "../handlers/output_dir.ts";
 import type { UserHandlers } from "../handlers/program.ts";
 import type { Lease, LeasedJob, OutputChunk, Progress } from "../job/job.ts";
 import type { AttemptEnd } from "../job/outcome.ts";
+import type { Columns } from "../lib/columns.ts";
 
 /** Probabilities from 0 to 1 that an attempt is made to go wrong, for tests. */
 export interface Faults {
@@ -38,7 +39,7 @@ export type ToWorker =
     /** One Int32: 1 once the supervisor has given the thread up. Only an injected hang looks. */
     readonly givenUp: SharedArrayBuffer;
   }
-  | { readonly type: "run"; readonly jobs: readonly LeasedJob[] }
+  | { readonly type: "run"; readonly jobs: Columns<LeasedJob> }
   /** Answered with a beat at once, as is an abort. */
   | { readonly type: "probe" }
   | { readonly type: "abort"; readonly lease: Lease; readonly reason: AbortReason }
@@ -80,6 +81,6 @@ export type FromWorker =
     readonly job: unknown;
   }
   | { readonly type: "closed" }
-  | { readonly type: "ended"; readonly attempts: readonly AttemptReport[] }
+  | { readonly type: "ended"; readonly attempts: Columns<AttemptReport> }
   /** The thread is about to die of this. */
   | { readonly type: "crashed"; readonly message: string };

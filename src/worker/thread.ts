@@ -3,6 +3,7 @@
  * reports how attempts ended. Holds no database connection; decides nothing about retries.
  */
 /// <reference lib="deno.worker" />
+import { fromColumns, toColumns } from "../lib/columns.ts";
 import { messageOf } from "../lib/error_message.ts";
 import type { FollowUp, Handler } from "../handlers/handler.ts";
 import { collectOutput, makeOutputDir } from "../handlers/output_dir.ts";
@@ -50,7 +51,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       post({ type: "ready" });
       return;
     case "run":
-      waiting.push(...data.jobs);
+      waiting.push(...fromColumns(data.jobs));
       if (!isRunning) runWaiting();
       return;
     case "probe":
@@ -122,7 +123,7 @@ async function runWaiting(): Promise<void> {
   /** Attempts that ended in this turn: reported together. */
   let ended: AttemptReport[] = [];
   const report = () => {
-    if (ended.length > 0) post({ type: "ended", attempts: ended });
+    if (ended.length > 0) post({ type: "ended", attempts: toColumns(ended) });
     ended = [];
   };
   for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
