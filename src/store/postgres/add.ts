@@ -1,11 +1,12 @@
 /** Inserting jobs: those of all calls that share a commit go in together. */
-import type { NewJob, Payload } from "../../job/job.ts";
+import type { NewJob } from "../../job/job.ts";
 import { type Addition, isRefused, type RequestKey, whatBecame } from "../store.ts";
 import { Depth } from "./depth.ts";
 import * as extras from "./extras.ts";
+import { JobRows } from "./job_rows.ts";
 import type { Place } from "./migrate.ts";
 import { findRequest, keepRequest } from "./requests.ts";
-import type { DeferredRows, Transaction } from "./transaction.ts";
+import type { Transaction } from "./transaction.ts";
 
 const NOTHING_WRONG: Addition = { duplicates: [] };
 
@@ -132,7 +133,7 @@ export class Adding {
       if (existing.has(index)) continue;
       this.#put(job, nowMs, transaction);
     }
-    const seqs = await this.#rows.write(transaction);
+    const seqs = await this.#rows.writeNumbered(transaction);
     for (const [index, job] of jobs.entries()) {
       if (existing.has(index) || job.extras === null) continue;
       await extras.attach(job as extras.SpecialJob, seqs.get(job.id)!, nowMs, transaction);
@@ -140,91 +141,4 @@ export class Adding {
     transaction.tally("added", jobs.length - existing.size, nowMs);
     return await extras.linkAll(jobs, { existing, nowMs }, transaction);
   }
-}
-
-const INSERT = "INSERT INTO jobs (id, queue, kind, state, priority, run_at, max_retries, " +
-  "timeout_ms, created_at, updated_at, payload, payload_bytes, options, flow_key, traits) " +
-  "SELECT id, queue, kind, 'pending', priority, run_at, max_retries, timeout_ms, now_ms, now_ms, " +
-  "payload, payload_bytes, options, flow_key, traits FROM unnest($1::text[], $2::text[], " +
-  "$3::text[], $4::int[], $5::bigint[], $6::int[], $7::bigint[], $8::bigint[], $9::text[], " +
-  "$10::bytea[], $11::text[], $12::text[], $13::int[]) WITH ORDINALITY AS new (id, queue, kind, " +
-  "priority, run_at, max_retries, timeout_ms, now_ms, payload, payload_bytes, options, flow_key, " +
-  "traits, place) ORDER BY place RETURNING id, seq";
-
-/** So many bytes of payloads go in one statement. */
-const MOST_BYTES = 16 * 1024 * 1024;
-
-/** Rows of `jobs` to be inserted. */
-class JobRows implements DeferredRows {
-  #jobs: { job: NewJob; nowMs: number }[] = [];
-  #bytes = 0;
-
-  put(job: NewJob, nowMs: number): void {
-    this.#jobs.push({ job, nowMs });
-    this.#bytes += sizeOf(job.payload);
-  }
-
-  get isLarge(): boolean {
-    return this.#bytes >= MOST_BYTES;
-  }
-
-  /** The numbers of the jobs by their ids. */
-  write(transaction: Transaction): Promise<Map<string, number>> {
-    if (this.isLarge) return this.#writeInParts(transaction);
-    const jobs = this.#jobs;
-    this.forget();
-    return jobs.length === 0
-      ? Promise.resolve(new Map())
-      : insert(jobs, transaction).then((pairs) => new Map(pairs));
-  }
-
-  async #writeInParts(transaction: Transaction): Promise<Map<string, number>> {
-    const jobs = this.#jobs;
-    this.forget();
-    const seqs = new Map<string, number>();
-    for (let start = 0; start < jobs.length;) {
-      let end = start;
-      for (let bytes = 0; end < jobs.length && (end === start || bytes < MOST_BYTES); end++) {
-        bytes += sizeOf(jobs[end]!.job.payload);
-      }
-      for (const [id, seq] of await insert(jobs.slice(start, end), transaction)) seqs.set(id, seq);
-      start = end;
-    }
-    return seqs;
-  }
-
-  forget(): void {
-    this.#jobs = [];
-    this.#bytes = 0;
-  }
-}
-
-function insert(
-  jobs: readonly { readonly job: NewJob; readonly nowMs: number }[],
-  transaction: Transaction,
-): Promise<[string, number][]> {
-  const column = <T>(value: (job: NewJob) => T) => jobs.map(({ job }) => value(job));
-  const inserting = transaction.all(
-    INSERT,
-    column(({ id }) => id),
-    column(({ queue }) => queue),
-    column(({ kind }) => kind),
-    column(({ priority }) => priority),
-    column(({ runAtMs }) => runAtMs),
-    column(({ maxRetries }) => maxRetries),
-    column(({ timeoutMs }) => timeoutMs),
-    jobs.map(({ nowMs }) => nowMs),
-    column(({ payload }) => typeof payload === "string" ? payload : null),
-    column(({ payload }) => typeof payload === "string" ? null : payload),
-    column(({ extras }) => extras?.options == null ? null : JSON.stringify(extras.options)),
-    column(({ extras }) => extras?.key ?? null),
-    column((job) => job.extras === null ? 0 : extras.traitsOf(job.extras)),
-  );
-  return inserting.then((rows) =>
-    rows.map((row) => [row["id"] as string, row["seq"] as number] as [string, number])
-  );
-}
-
-function sizeOf(payload: Payload): number {
-  return typeof payload === "string" ? payload.length : payload.byteLength;
 }
