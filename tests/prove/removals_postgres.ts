@@ -112,8 +112,29 @@ export const POSTGRES_REMOVALS: readonly Removal[] = [
   {
     protection: "who commits in one go finds out on the way that somebody follows now",
     file: "src/store/postgres/committer.ts",
-    edits: [["if (isCalm) void session.ahead(STILL_CALM, nowMs);", ""]],
+    edits: [["if (isCalm && !journal.isKnown) void session.ahead(STILL_CALM, nowMs);", ""]],
     caughtBy: { test: STORE_SUITE, named: "from the moment one connection follows" },
+    isCheap: true,
+  },
+  {
+    protection: "what is left out of the journal is not committed while somebody follows",
+    file: "src/store/postgres/journal.ts",
+    edits: [["if (this.#isAnyLeftOut) throw", "if (false) throw"]],
+    caughtBy: { test: STORE_SUITE, named: "ends by another are in the journal" },
+    isCheap: true,
+  },
+  {
+    protection: "leases are not taken for granted when attempts end in one go",
+    file: "src/store/postgres/settle.ts",
+    edits: [["CASE WHEN count(*) = cardinality($1::bigint[]) THEN 1 ELSE 0 END", "1"]],
+    caughtBy: { test: STORE_SUITE, named: "ends of one commit are taken or refused" },
+    isCheap: true,
+  },
+  {
+    protection: "a job that others wait for does not end as one that concerns nobody else",
+    file: "src/store/postgres/settle.ts",
+    edits: [["AND jobs.traits = 0 RETURNING", "RETURNING"]],
+    caughtBy: { test: STORE_SUITE, named: "a job that waits for several runs" },
     isCheap: true,
   },
   {

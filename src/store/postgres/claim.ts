@@ -54,9 +54,8 @@ const SELECT_OF_KEY = `SELECT ${COLUMNS} ${OF_KEY} AND run_at <= $5 AND (run_at,
 
 // The rows are locked, so they stay where they were read, and are found there without an index.
 const LEASE = `UPDATE jobs SET state = ${targetState("claim")}, lease_holder = $3, ` +
-  "lease_worker = leased.worker, lease_token = lease_token + 1, lease_expires_at = $4, " +
-  "started_at = $5, updated_at = $5 " +
-  "FROM unnest($1::tid[], $2::text[]) AS leased (place, worker) WHERE jobs.ctid = leased.place";
+  "lease_worker = $2, lease_token = lease_token + 1, lease_expires_at = $4, " +
+  "started_at = $5, updated_at = $5 WHERE ctid = ANY($1::tid[])";
 
 /**
  * While a long backlog is worked off, a claim goes on where the last one has stopped, for so long: what
@@ -66,6 +65,11 @@ const GOING_ON_MS = 100;
 
 /** A backlog is long when one claim takes so many jobs of it. */
 const LONG_BACKLOG = 128;
+
+/** Whether the claim is one of a long backlog. */
+export function isLong({ slots }: Claim): boolean {
+  return slots.reduce((sum, { jobs }) => sum + jobs.length, 0) >= LONG_BACKLOG;
+}
 
 /** What there was to claim from, and where the last claim has stopped. */
 interface Stop {
@@ -85,12 +89,6 @@ export class Claims {
     if (request.slots.length === 0) return EMPTY;
     const search = new Search(request);
     const packing = new Packing(request);
-    const asked = allRules(transaction); // together with the first lanes
-    asked.catch(() => {}); // which are told of the same error
-    const stop = this.#recentStop(search.nowMs);
-    const queues = stop === null
-      ? queueLanes(this.#lastQueue, search.nowMs, transaction)
-      : inTurn(stop.lanes, this.#lastQueue);
     const context: Context = {
       search,
       packing,
@@ -98,6 +96,14 @@ export class Claims {
       streams: new Map(),
       transaction,
     };
+    const asked = allRules(transaction); // together with the first lanes, or jobs
+    asked.catch(() => {}); // which are told of the same error
+    const stop = this.#recentStop(search.nowMs);
+    const lanes = stop === null ? null : inTurn(stop.lanes, this.#lastQueue);
+    if (lanes !== null) this.#readAhead(lanes[0], context);
+    const queues = lanes === null
+      ? queueLanes(this.#lastQueue, search.nowMs, transaction)
+      : each(lanes);
     let isMoreDue = false;
     let looked = 0;
     let areQueuesLeft = true;
@@ -215,20 +221,34 @@ export class Claims {
   }
 
   /** Jobs without a key, of one priority. */
-  #plainJobs(lanes: readonly Lane[], { search, streams, transaction }: Context): Rows {
-    const due = lanes.filter((lane) => search.isDue(lane));
-    return merge(due.map((lane) => {
-      const { queue, rank, kind, firstAtMs, firstSeq } = lane;
-      const stream = new JobStream(
-        (runAt, seq, limit) =>
-          transaction.all(SELECT_DUE, queue, rank, kind, search.nowMs, runAt, seq, limit),
-        // No more than there is room for, and one: what is read is locked, and others pass it over.
-        () => Math.min(PAGE, search.room(kind, this.#isLastChunked) + 1),
-        { runAt: firstAtMs!, seq: firstSeq },
-      );
-      streams.set(lane, stream);
-      return stream;
-    }));
+  #plainJobs(lanes: readonly Lane[], context: Context): Rows {
+    const due = lanes.filter((lane) => context.search.isDue(lane));
+    return merge(due.map((lane) => this.#streamOf(lane, context)));
+  }
+
+  #streamOf(lane: Lane, { search, streams, transaction }: Context): JobStream {
+    const begun = streams.get(lane);
+    if (begun !== undefined) return begun;
+    const { queue, rank, kind, firstAtMs, firstSeq } = lane;
+    const stream = new JobStream(
+      (runAt, seq, limit) =>
+        transaction.all(SELECT_DUE, queue, rank, kind, search.nowMs, runAt, seq, limit),
+      // No more than there is room for, and one: what is read is locked, and others pass it over.
+      () => Math.min(PAGE, search.room(kind, this.#isLastChunked) + 1),
+      { runAt: firstAtMs!, seq: firstSeq },
+    );
+    streams.set(lane, stream);
+    return stream;
+  }
+
+  /** Begins to read what will be taken first, unless the rules, which are on their way, forbid it. */
+  #readAhead(lanes: QueueLanes | undefined, context: Context): void {
+    const level = lanes?.levels[0];
+    if (level === undefined || level.keyed.length > 0) return;
+    for (const lane of context.search.wanted(level.plain, kindOf)) {
+      // Whoever reads it is told of the error.
+      if (context.search.isDue(lane)) this.#streamOf(lane, context).peek().catch(() => {});
+    }
   }
 
   /** Jobs of one priority in a queue where some have a key: from each key one, in turn. */
@@ -300,9 +320,15 @@ interface Context {
 }
 
 /** Those after the given name first. */
-async function* inTurn(lanes: readonly QueueLanes[], after: string): AsyncGenerator<QueueLanes> {
-  yield* lanes.filter(({ queue }) => queue > after);
-  yield* lanes.filter(({ queue }) => queue <= after);
+function inTurn(lanes: readonly QueueLanes[], after: string): QueueLanes[] {
+  return [
+    ...lanes.filter(({ queue }) => queue > after),
+    ...lanes.filter(({ queue }) => queue <= after),
+  ];
+}
+
+async function* each<T>(all: readonly T[]): AsyncGenerator<T> {
+  yield* all;
 }
 
 /** Where a queue's jobs come from; null: none of them may start now. */
@@ -359,12 +385,12 @@ async function lease(
   { holder, nowMs, leaseExpiresAtMs }: ClaimRequest,
   { packing, places, transaction }: Context,
 ): Promise<void> {
-  const jobs = packing.slots.flatMap((slot) => slot.jobs);
-  if (jobs.length === 0) return;
-  const workers = packing.slots.flatMap(({ worker, jobs }) => jobs.map(() => worker));
-  const placesOf = jobs.map(({ seq }) => places.get(seq)!);
-  transaction.send(LEASE, placesOf, workers, holder, leaseExpiresAtMs, nowMs);
-  await transaction.journal.jobs("job.started", jobs.map(({ seq }) => seq), transaction);
+  for (const { worker, jobs } of packing.slots) {
+    const placesOf = jobs.map(({ seq }) => places.get(seq)!);
+    transaction.send(LEASE, placesOf, worker, holder, leaseExpiresAtMs, nowMs);
+  }
+  const seqs = packing.slots.flatMap(({ jobs }) => jobs.map(({ seq }) => seq));
+  await transaction.journal.jobs("job.started", seqs, transaction);
 }
 
 class Search extends ClaimSearch {

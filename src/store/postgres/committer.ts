@@ -10,7 +10,7 @@ import { StoreUnavailableError } from "../../job/errors.ts";
 import { pause } from "../../lib/pause.ts";
 import { CommitMarks } from "./commit_mark.ts";
 import type { Session, Sql } from "./connection.ts";
-import { isConflict, isLost, TryAgain } from "./errors.ts";
+import { isConflict, isLost, isMistaken, Mistaken } from "./errors.ts";
 import { Journal } from "./journal.ts";
 import { LOCKS, type Place } from "./migrate.ts";
 import type { Server } from "./server.ts";
@@ -46,7 +46,6 @@ const BEGUN = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS 
 /** Fails when somebody follows who did not before. */
 const STILL_CALM = "SELECT 1 / (CASE WHEN value > $1 THEN 0 ELSE 1 END) AS is_calm FROM meta " +
   "WHERE key = 'events_until'";
-const DIVISION_BY_ZERO = "22012";
 
 export class Committer {
   readonly #server: Server;
@@ -81,15 +80,17 @@ export class Committer {
     announce: Announce = () => null,
   ): Promise<Committed> {
     let isExclusive = false;
+    let isCareful = false;
     let losses = 0;
     const sinceMs = performance.now();
     const isLate = () => performance.now() - sinceMs > CONFLICTS_MS;
     for (let conflicts = 0;;) {
       try {
-        return await this.#attempt(first, last, { isExclusive, announce });
+        return await this.#attempt(first, last, { isExclusive, isCareful, announce });
       } catch (error) {
         if (isConflict(error) && conflicts < MOST_CONFLICTS && !isLate()) {
           isExclusive ||= error instanceof NeedsExclusive;
+          isCareful ||= error instanceof Mistaken;
           // Those who met must not meet again: the one waits a little longer than the other.
           if (conflicts++ > 0) await pause(Math.random() * 2 ** Math.min(conflicts, 6));
         } else if (isLost(error)) {
@@ -122,12 +123,20 @@ export class Committer {
   async #attempt(
     first: readonly Work[],
     last: readonly Work[],
-    { isExclusive, announce }: { isExclusive: boolean; announce: Announce },
+    { isExclusive, isCareful, announce }: {
+      isExclusive: boolean;
+      isCareful: boolean;
+      announce: Announce;
+    },
   ): Promise<Committed> {
     const session = await this.#openSession();
     const results: unknown[] = [];
     const journal = this.#begin(session, isExclusive);
-    const transaction = new OpenTransaction(session, journal, { place: this.#place, isExclusive });
+    const transaction = new OpenTransaction(session, journal, {
+      place: this.#place,
+      isExclusive,
+      mayAssume: this.#isCalm && !isCareful,
+    });
     try {
       for (const work of first) results.push(await work(transaction));
       if (last.length > 0) await transaction.writeDeferred();
@@ -153,13 +162,15 @@ export class Committer {
       clock.heard(row!["now_ms"] as number, askedMs);
       const begun = { nowMs: clock.now(), untilMs: row!["until"] as number };
       this.#isCalm = begun.untilMs <= begun.nowMs;
+      journal.began(begun);
       return begun;
     });
     beginning.catch(() => {}); // the statement that it goes with is told
-    return new Journal(() => {
+    const journal = new Journal(() => {
       session.flush();
       return beginning;
     });
+    return journal;
   }
 
   /**
@@ -172,13 +183,14 @@ export class Committer {
     announce: Announce,
   ): Promise<void> {
     const mark = this.#marks.next();
-    const isCalm = this.#isCalm && !transaction.journal.isKnown;
+    const { journal } = transaction;
+    const isCalm = journal.isKnown ? !journal.mayBeFollowed : this.#isCalm;
     let isCommitting = false;
     try {
       await transaction.end(() => {
         isCommitting = true;
         const nowMs = this.#server.clock.now();
-        if (isCalm) void session.ahead(STILL_CALM, nowMs);
+        if (isCalm && !journal.isKnown) void session.ahead(STILL_CALM, nowMs);
         const marking = this.#marks.leave(mark, nowMs, session);
         const committing = session.run("COMMIT");
         const announcement = announce(transaction);
@@ -186,12 +198,7 @@ export class Committer {
         return Promise.all([marking, committing]);
       }, isCalm);
     } catch (error) {
-      if (!isCommitting || !isLost(error)) {
-        const hasBegun = (error as { code?: unknown } | null)?.code === DIVISION_BY_ZERO;
-        if (hasBegun) this.#isCalm = false;
-        const again = hasBegun ? new TryAgain("somebody follows from now on") : error;
-        await this.#giveUp(session, transaction, again);
-      }
+      if (!isCommitting || !isLost(error)) await this.#giveUp(session, transaction, error);
       this.#lose();
       if (!await this.#wasCommitted(mark)) throw error;
     }
@@ -201,7 +208,9 @@ export class Committer {
   async #giveUp(session: Session, transaction: OpenTransaction, error: unknown): Promise<never> {
     transaction.forget();
     if (!isLost(error)) await session.run("ROLLBACK").catch(() => session.cut());
-    throw error;
+    if (!isMistaken(error)) throw error;
+    this.#isCalm = false; // until the next one has asked
+    throw new Mistaken("what was taken for granted is not so", { cause: error });
   }
 
   async #openSession(): Promise<Session> {

@@ -5,6 +5,14 @@ import { messageOf } from "../../lib/error_message.ts";
 /** The whole transaction is to be done again, on purpose. */
 export class TryAgain extends Error {}
 
+/** It is to be done again step by step: what was taken for granted, to save a round trip, is not so. */
+export class Mistaken extends TryAgain {}
+
+/** Statements that take something for granted divide by zero when it is not so. */
+export function isMistaken(error: unknown): boolean {
+  return error instanceof Mistaken || codeOf(error) === "22012";
+}
+
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : "";

@@ -25,6 +25,8 @@ export class JobStream implements Rows {
   #rows: readonly Row[] = [];
   #index = 0;
   #isLastPage = false;
+  /** A page is on its way. */
+  #turning: Promise<void> | null = null;
   #position: Position;
   #last: Row | undefined;
   #passed: Row | undefined;
@@ -43,7 +45,9 @@ export class JobStream implements Rows {
 
   /** The next row, which stays the next one. */
   async peek(): Promise<Row | undefined> {
-    if (this.#index === this.#rows.length && !this.#isLastPage) await this.#turn();
+    if (this.#index === this.#rows.length && !this.#isLastPage) {
+      await (this.#turning ??= this.#turn().finally(() => this.#turning = null));
+    }
     return this.#rows[this.#index];
   }
 

@@ -16,6 +16,7 @@ import {
 } from "../shared/journal_event.ts";
 import type { JobHappening, JournalEvent, JournalPage } from "../store.ts";
 import type { Sql } from "./connection.ts";
+import { Mistaken } from "./errors.ts";
 import { LOCKS, type Place } from "./migrate.ts";
 
 /** What a transaction knows once it has begun: its time, and until when somebody follows. */
@@ -30,11 +31,17 @@ export class Journal {
   #begun: Begun | null = null;
   readonly #begin: () => Promise<Begun>;
   #events: JournalEvent[] = [];
+  #isAnyLeftOut = false;
   hasTold = false;
 
   /** @param begin sends what begins the transaction, should it still wait. */
   constructor(begin: () => Promise<Begun>) {
     this.#begin = begin;
+  }
+
+  /** The transaction has begun. */
+  began(begun: Begun): void {
+    this.#begun ??= begun;
   }
 
   /** Whether it is known whether anybody follows. */
@@ -48,7 +55,7 @@ export class Journal {
   }
 
   /** Whether anybody may want to know. */
-  get #mayBeFollowed(): boolean {
+  get mayBeFollowed(): boolean {
     return this.#begun === null || this.#begun.untilMs > this.#begun.nowMs;
   }
 
@@ -56,7 +63,7 @@ export class Journal {
   async jobs(type: JobHappening, seqs: readonly number[], sql: Sql): Promise<void> {
     if (seqs.length === 0) return;
     await this.known();
-    if (!this.#mayBeFollowed) return;
+    if (!this.mayBeFollowed) return;
     const rows = await sql.all(
       `SELECT ${TOLD_COLUMNS} ` +
         "FROM unnest($1::bigint[]) WITH ORDINALITY AS told (told_seq, place) " +
@@ -66,21 +73,27 @@ export class Journal {
     for (const row of rows) this.#events.push(happeningFromRow(type, row));
   }
 
+  /** Something has happened that is not written down: the transaction must fail if anybody follows. */
+  leaveOut(): void {
+    this.#isAnyLeftOut = true;
+  }
+
   /** A job is added, whose row may not be there yet. */
   added(job: NewJob): void {
-    if (this.#mayBeFollowed) this.#events.push(additionOf(job));
+    if (this.mayBeFollowed) this.#events.push(additionOf(job));
   }
 
   /** Something else has changed. */
   changed(type: "queue.changed" | "schedule.changed", name: string): void {
-    if (this.#mayBeFollowed) this.#events.push({ type, name });
+    if (this.mayBeFollowed) this.#events.push({ type, name });
   }
 
-  /** Writes what was gathered. */
+  /** Writes what was gathered. @throws {Mistaken} when somebody follows and something was left out. */
   async write(sql: Sql): Promise<void> {
-    if (this.#events.length === 0) return;
+    if (this.#events.length === 0 && !this.#isAnyLeftOut) return;
     const { nowMs } = await this.known();
-    if (!this.#mayBeFollowed) return;
+    if (!this.mayBeFollowed) return;
+    if (this.#isAnyLeftOut) throw new Mistaken("somebody follows");
     await this.#append(this.#events, nowMs, sql);
     this.hasTold = true;
   }

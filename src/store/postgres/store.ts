@@ -22,7 +22,7 @@ import {
   requeueJobs,
   type Wish,
 } from "./change.ts";
-import { Claims } from "./claim.ts";
+import { Claims, isLong } from "./claim.ts";
 import { configAll, configSet, configUnset } from "./config.ts";
 import type { Session, Sql } from "./connection.ts";
 import * as deliveries from "./deliveries.ts";
@@ -51,7 +51,7 @@ import { history, stats } from "./stats.ts";
 import * as tokens from "./tokens.ts";
 import { ChangeWatch } from "./watch.ts";
 import { allKinds, allWorkers, removeWorkers, saveKinds, saveWorkers } from "./workers.ts";
-import { Writer } from "./writer.ts";
+import { type PostgresOrder, Writer } from "./writer.ts";
 
 /** How long a search looks before it comes back with what it has. */
 const SEARCH_PATIENCE_MS = 2_000;
@@ -100,8 +100,8 @@ function assemble(
     write(resumeEnds).catch(() => {});
   };
   let reaps = 0;
-  /** Whether the last claim has left due jobs behind. */
-  let isBacklog = false;
+  /** Whether claims go beside other commits, because the last one has left due jobs behind. */
+  let beside: PostgresOrder["beside"];
   const ownListeners = new Set<() => void>();
   writer.onTold = () => ownListeners.forEach((listener) => listener());
   let isClosed = false;
@@ -139,8 +139,8 @@ function assemble(
       const claim = await write((transaction) => {
         isBeside = writer.isAnyBeside;
         return claims.claim(request(), transaction);
-      }, { ...quiet, isLast: true, mayGoBeside: isBacklog });
-      isBacklog = claim.isMoreDue;
+      }, { ...quiet, isLast: true, beside });
+      beside = !claim.isMoreDue ? undefined : isLong(claim) ? "always" : "meanwhile";
       // At the end of a backlog the next one looks in order, and sees what this one may have missed.
       return isBeside ? { ...claim, isMoreDue: true } : claim;
     },

@@ -32,6 +32,13 @@ export interface Transaction extends Sql {
   takeStep(): boolean;
   continueLater(): void;
   readonly journal: Journal;
+  /**
+   * Whether to send, and not to wait for, what fails by a division by zero in the rare case: then the
+   * transaction begins anew, and this is false. Nobody follows, as far as is known.
+   */
+  readonly mayAssume: boolean;
+  /** A statement adds so many rows to the sums by itself. */
+  added(rows: number): void;
   /** Rows that are written together: before anything of this commit may want to read them. */
   defer(rows: DeferredRows): void;
   /**
@@ -64,17 +71,23 @@ export class OpenTransaction implements Transaction {
   #isExclusive: boolean;
   isWakeWanted = false;
   isUnfinished = false;
+  readonly mayAssume: boolean;
   /** Rows that were added to the sums. */
-  added = 0;
+  rowsAdded = 0;
 
   constructor(
     session: Session,
     readonly journal: Journal,
-    { place, isExclusive }: { place: Place; isExclusive: boolean },
+    { place, isExclusive, mayAssume }: {
+      place: Place;
+      isExclusive: boolean;
+      mayAssume: boolean;
+    },
   ) {
     this.#session = session;
     this.#place = place;
     this.#isExclusive = isExclusive;
+    this.mayAssume = mayAssume;
   }
 
   all(text: string, ...values: SqlValue[]): Promise<Row[]> {
@@ -140,6 +153,10 @@ export class OpenTransaction implements Transaction {
     addTo(this.#tallies, Math.floor(nowMs / BUCKET_MS), what, jobs);
   }
 
+  added(rows: number): void {
+    this.rowsAdded += rows;
+  }
+
   wake(): void {
     this.isWakeWanted = true;
   }
@@ -189,7 +206,7 @@ export class OpenTransaction implements Transaction {
 
   #writeCounts(): void {
     const counts = rowsOf(this.#deltas);
-    this.added += counts.length;
+    this.added(counts.length);
     if (counts.length === 0) return;
     this.send(
       "INSERT INTO counts (queue, state, jobs) " +
@@ -202,7 +219,7 @@ export class OpenTransaction implements Transaction {
 
   #writeTallies(): void {
     const tallies = rowsOf(this.#tallies);
-    this.added += tallies.length;
+    this.added(tallies.length);
     if (tallies.length === 0) return;
     this.send(
       "INSERT INTO throughput (bucket, what, jobs) " +

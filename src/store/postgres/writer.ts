@@ -23,12 +23,15 @@ interface Operation {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly isQuiet: boolean;
-  readonly mayGoBeside: boolean;
+  readonly beside: PostgresOrder["beside"];
 }
 
 export interface PostgresOrder extends WriteOrder {
-  /** Of those that come last: it need not see what is being written while it waits. */
-  readonly mayGoBeside?: boolean;
+  /**
+   * Of those that come last: it need not see what is being written. `meanwhile`: rather than wait for a
+   * commit that is under way; `always`: even when it could go with the next one.
+   */
+  readonly beside?: "meanwhile" | "always";
   /** Others need not look because of it. */
   readonly isQuiet?: boolean;
 }
@@ -94,11 +97,11 @@ export class Writer {
    */
   write<T>(
     work: (transaction: Transaction) => Promise<T>,
-    { isLast = false, isLazy = false, isQuiet = false, mayGoBeside = false }: PostgresOrder = {},
+    { isLast = false, isLazy = false, isQuiet = false, beside }: PostgresOrder = {},
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const told = { resolve: resolve as (value: unknown) => void, reject };
-      const operation = { work, ...told, isQuiet, mayGoBeside };
+      const operation = { work, ...told, isQuiet, beside };
       (isLast ? this.#waitingLast : this.#waiting).push(operation);
       if (isLazy) this.#lazyTimer ??= setTimeout(this.#lazyTurn, LAZY_MS);
       else this.#start();
@@ -133,23 +136,27 @@ export class Writer {
   }
 
   get #isAnyForBeside(): boolean {
-    return this.#waitingLast.length > 0 &&
-      this.#waitingLast.every(({ mayGoBeside }) => mayGoBeside);
+    const isNow = (beside: Operation["beside"]) =>
+      beside === "always" || beside === "meanwhile" && this.#isCommitting;
+    return this.#waitingLast.length > 0 && this.#waitingLast.every(({ beside }) => isNow(beside));
   }
 
   #start(): void {
-    if (this.#running === null) {
-      if (this.#waiting.length === 0 && this.#runningBeside !== null) return; // claims go on there
-      this.#running = this.#run().finally(() => {
-        this.#running = null;
-        if (this.#isAnyWaiting && this.#lazyTimer === undefined) this.#start();
-      });
-    } else if (this.#isCommitting && this.#isAnyForBeside) {
+    const goOn = () => {
+      if (this.#isAnyWaiting && this.#lazyTimer === undefined) this.#start();
+    };
+    if (this.#isAnyForBeside) {
       this.#runningBeside ??= this.#runBeside().finally(() => {
         this.#runningBeside = null;
-        if (this.#isAnyWaiting && this.#lazyTimer === undefined) this.#start();
+        goOn();
       });
     }
+    if (this.#running !== null) return;
+    if (this.#waiting.length === 0 && this.#runningBeside !== null) return; // claims go on there
+    this.#running = this.#run().finally(() => {
+      this.#running = null;
+      goOn();
+    });
   }
 
   async #run(): Promise<void> {
@@ -206,7 +213,7 @@ export class Writer {
 
   /** What a commit means to others in this process. */
   #follow(transaction: OpenTransaction): void {
-    this.#added += transaction.added;
+    this.#added += transaction.rowsAdded;
     if (transaction.isWakeWanted) this.onWake();
     if (transaction.isUnfinished) this.onUnfinished();
     if (transaction.journal.hasTold) this.onTold();

@@ -5,6 +5,7 @@ import { newJob, newJobs, T0 } from "../../helpers/jobs.ts";
 import {
   assertCountsAreRight,
   claim,
+  claimJobs,
   claimOne,
   find,
   HOLDER,
@@ -105,6 +106,48 @@ export function connectionPromises({ test }: Suite): void {
         events.map((event) => "jobId" in event ? event.jobId : event.type)
       );
       assert.deepEqual(ids, [first.id, "told"]);
+    },
+  );
+
+  test(
+    "from the moment one connection follows, ends by another are in the journal",
+    async (store, fresh) => {
+      const other = await fresh.openAgain();
+      await store.add(newJobs(3), T0);
+      const [first, second] = await claimJobs(store, { free: 2 });
+      const complete = { event: "complete", result: "1" } as const;
+      const afterId = await other.follow(other.clock() + 60_000);
+      // A claim of the same commit looks at what is there.
+      await Promise.all([settleOne(store, first!, complete), claimOne(store)]);
+      await settleOne(store, second!, complete);
+      const { batches } = await other.journal({ afterId, limit: 10 });
+      const completed = batches.flatMap(({ events }) =>
+        events.flatMap((event) => event.type === "job.completed" ? [event.jobId] : [])
+      );
+      assert.deepEqual(completed, [first!.id, second!.id]);
+    },
+  );
+
+  test(
+    "ends of one commit are taken or refused each by itself, and counted once",
+    async (store, fresh) => {
+      const other = await fresh.openAgain();
+      await store.add(newJobs(4), T0);
+      const jobs = await claimJobs(store, { free: 4 });
+      await other.cancel(jobs[0]!.id, T0);
+      await reap(other, { deadHolders: [HOLDER], nowMs: T0 + 1 });
+      await claimOne(other, { holder: "process-b", nowMs: T0 + 3_600_000 });
+      await store.add(newJobs(3), T0);
+      const more = await claimJobs(store, { free: 3 });
+      const complete = { event: "complete", result: "1" } as const;
+      const answers = await Promise.all(
+        [...jobs, ...more].map((job) => settleOne(store, job, complete)),
+      );
+      assert.deepEqual(answers, [
+        ...jobs.map(() => "lease-lost"),
+        ...more.map(() => "settled"),
+      ]);
+      assert.equal((await store.stats(T0)).counts.completed, 3);
     },
   );
 
