@@ -112,7 +112,7 @@ export const POSTGRES_REMOVALS: readonly Removal[] = [
   {
     protection: "who commits in one go finds out on the way that somebody follows now",
     file: "src/store/postgres/committer.ts",
-    edits: [["if (isCalm && !journal.isKnown) void session.ahead(STILL_CALM, nowMs);", ""]],
+    edits: [["if (isCalm() && !journal.isKnown) void session.ahead(STILL_CALM, nowMs);", ""]],
     caughtBy: { test: STORE_SUITE, named: "from the moment one connection follows" },
     isCheap: true,
   },

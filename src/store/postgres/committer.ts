@@ -184,13 +184,13 @@ export class Committer {
   ): Promise<void> {
     const mark = this.#marks.next();
     const { journal } = transaction;
-    const isCalm = journal.isKnown ? !journal.mayBeFollowed : this.#isCalm;
+    const isCalm = () => journal.isKnown ? !journal.mayBeFollowed : this.#isCalm;
     let isCommitting = false;
     try {
       await transaction.end(() => {
         isCommitting = true;
         const nowMs = this.#server.clock.now();
-        if (isCalm && !journal.isKnown) void session.ahead(STILL_CALM, nowMs);
+        if (isCalm() && !journal.isKnown) void session.ahead(STILL_CALM, nowMs);
         const marking = this.#marks.leave(mark, nowMs, session);
         const committing = session.run("COMMIT");
         const announcement = announce(transaction);

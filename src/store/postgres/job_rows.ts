@@ -69,15 +69,12 @@ export class JobRows implements DeferredRows {
     this.#bytes += sizeOf(job.payload);
   }
 
-  get isLarge(): boolean {
-    return this.#bytes >= MOST_BYTES;
-  }
-
   // Not async: what cannot be sent is thrown at once, before the commit goes along.
-  write(transaction: Transaction): Promise<unknown> {
-    if (this.isLarge) return this.#writeInParts(transaction);
+  write(transaction: Transaction): Promise<void> {
+    if (this.#bytes >= MOST_BYTES) return this.#writeInParts(transaction);
     const [rows] = this.#parts();
-    return rows === undefined ? Promise.resolve() : transaction.run(...insertion(rows));
+    if (rows !== undefined) transaction.send(...insertion(rows));
+    return Promise.resolve();
   }
 
   /** Like {@link write}; returns the numbers of the jobs by their ids. */

@@ -37,6 +37,8 @@ export interface QueueLanes {
 /** Lanes read at once: a few first, since often a few are all. */
 const FIRST_PAGE = 32;
 const LARGEST_PAGE = 2_048;
+/** Of the second half, which is read before it is known whether it is wanted. */
+const PAGE_AHEAD = 8;
 
 /** Ranks are smaller than these and larger than their opposites. */
 const LAST_RANK = 2_147_483_647;
@@ -62,19 +64,51 @@ export async function* queueLanes(
   nowMs: number,
   sql: Sql,
 ): AsyncGenerator<QueueLanes> {
-  yield* queuesFrom(after, { nowMs }, sql);
-  if (after !== "") yield* queuesFrom("", { nowMs, through: after }, sql);
+  const pages = new Pages(nowMs, sql);
+  if (after === "") return yield* queuesFrom(pages.first("", FIRST_PAGE), pages);
+  const first = pages.first(after, FIRST_PAGE);
+  const ahead = pages.first("", PAGE_AHEAD); // in the same round trip
+  ahead.rows.catch(() => {}); // the first one is told of the same error
+  yield* queuesFrom(first, pages);
+  yield* queuesFrom(ahead, pages, after);
+}
+
+interface Page {
+  readonly size: number;
+  readonly rows: Promise<Row[]>;
+}
+
+class Pages {
+  readonly #nowMs: number;
+  readonly #sql: Sql;
+
+  constructor(nowMs: number, sql: Sql) {
+    this.#nowMs = nowMs;
+    this.#sql = sql;
+  }
+
+  /** Lanes of the queues after that one. */
+  first(after: string, size: number): Page {
+    return this.#read(after, LAST_RANK, "", size);
+  }
+
+  next({ queue, rank, kind }: Lane, { size }: Page): Page {
+    return this.#read(queue, rank, kind, Math.min(size * 4, LARGEST_PAGE));
+  }
+
+  #read(queue: string, rank: number, kind: string, size: number): Page {
+    return { size, rows: this.#sql.all(PAGE, queue, rank, kind, this.#nowMs, size) };
+  }
 }
 
 async function* queuesFrom(
-  after: string,
-  { nowMs, through }: { nowMs: number; through?: string },
-  sql: Sql,
+  first: Page,
+  pages: Pages,
+  through?: string,
 ): AsyncGenerator<QueueLanes> {
-  let last = { queue: after, rank: LAST_RANK, kind: "" };
   let lanes: Lane[] = [];
-  for (let size = FIRST_PAGE;; size = Math.min(size * 4, LARGEST_PAGE)) {
-    const rows = await sql.all(PAGE, last.queue, last.rank, last.kind, nowMs, size);
+  for (let page = first;;) {
+    const rows = await page.rows;
     for (const row of rows) {
       const lane = laneFromRow(row);
       if (lanes.length > 0 && lanes[0]!.queue !== lane.queue) {
@@ -83,9 +117,9 @@ async function* queuesFrom(
       }
       if (through !== undefined && !isUpTo(lane.queue, through)) return;
       lanes.push(lane);
-      last = lane;
     }
-    if (rows.length < size) break;
+    if (rows.length < page.size) break;
+    page = pages.next(lanes.at(-1)!, page);
   }
   if (lanes.length > 0) yield asQueue(lanes);
 }

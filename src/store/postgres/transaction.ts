@@ -51,10 +51,8 @@ export interface Transaction extends Sql {
 
 /** Rows that several operations of a commit have gathered. */
 export interface DeferredRows {
-  /** Whether they are too many for one statement. */
-  readonly isLarge: boolean;
-  /** Sends all of them before it returns, unless they are many. */
-  write(transaction: Transaction): Promise<unknown>;
+  /** Gives all of them to the next statement before it returns, unless they are many. */
+  write(transaction: Transaction): Promise<void>;
   forget(): void;
 }
 
@@ -185,22 +183,14 @@ export class OpenTransaction implements Transaction {
   /**
    * Writes what was gathered, and commits.
    *
-   * @param isCalm nobody follows, as far as is known: `commit` checks that, and goes along at once.
+   * @param isCalm whether nobody follows, as far as is known: `commit` checks that, and goes along.
    */
-  async end(commit: () => Promise<unknown>, isCalm: boolean): Promise<void> {
+  async end(commit: () => Promise<unknown>, isCalm: () => boolean): Promise<void> {
     this.#writeCounts();
     this.#writeTallies();
-    const isLarge = [...this.#deferred].some((rows) => rows.isLarge);
-    const writing = this.writeDeferred();
-    if (isCalm && !isLarge) {
-      writing.catch(() => {}); // the commit fails with the same error
-      await commit();
-      await writing;
-      return;
-    }
-    await writing;
+    await this.writeDeferred();
     // Last, because those who follow wait for each other from here to the commit.
-    await this.journal.write(this);
+    if (!isCalm()) await this.journal.write(this);
     await commit();
   }
 
