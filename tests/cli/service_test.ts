@@ -153,6 +153,24 @@ Deno.test("wait exits by the jobs' outcome: 0, 1, 3, 4", async () => {
   assert.equal((await queuectl(["wait", "off"], temp)).code, 1);
 });
 
+Deno.test("wait names every unknown id at once and waits for nothing", async () => {
+  await using temp = await tempDir();
+  await queuectl(["add", "true", "--id", "known"], temp);
+  // Nobody runs the known one: whoever waited for it would be late, which is 4.
+  const line = ["wait", "known", "nope", "neither", "--timeout", "20s"];
+  const [text, json] = await Promise.all([
+    queuectl(line, temp),
+    queuectl([...line, "--json"], temp),
+  ]);
+  for (const { code, stderr } of [text, json]) {
+    assert.equal(code, 3);
+    assert.match(stderr, /with the id "nope"\n.* with the id "neither"\n$/);
+  }
+  assert.equal(text.stdout, "");
+  const views = JSON.parse(json.stdout) as { id: string; state: string }[];
+  assert.deepEqual(views.map(({ id, state }) => [id, state]), [["known", "pending"]]);
+});
+
 Deno.test("wait notices the end of a job that was not even started when it began", async () => {
   await using temp = await tempDir();
   await queuectl(["add", "true", "--id", "a"], temp);

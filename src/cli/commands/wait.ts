@@ -19,6 +19,18 @@ export function run(invocation: Invocation): Promise<number> {
     const ids = [...new Set(args)];
     const waiting = new Set(ids);
     const seen = new Map<string, Job>();
+    for (const id of ids) {
+      const job = await findOrReport(queue, id, out);
+      if (job !== null) seen.set(id, job);
+    }
+    const show = () => {
+      if (out.isJson) out.json([...seen].map(([id, job]) => ({ id, ...statusView(job) })));
+    };
+    // An id that is mistyped must not come to light hours later.
+    if (seen.size < ids.length) {
+      show();
+      return EXIT.noSuchJob;
+    }
     let worst: number = EXIT.done;
     const isOver = await lookUntil(queue, async () => {
       for (const id of waiting) {
@@ -33,9 +45,7 @@ export function run(invocation: Invocation): Promise<number> {
       }
       return waiting.size === 0 ? true : null;
     }, { timeoutMs });
-    if (out.isJson) {
-      out.json(ids.flatMap((id) => seen.has(id) ? [{ id, ...statusView(seen.get(id)!) }] : []));
-    }
+    show();
     if (isOver !== null) return worst;
     for (const id of waiting) {
       out.error(`job ${id} is still ${seen.get(id)!.state} after ${humanDuration(timeoutMs)}`);
