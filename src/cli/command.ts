@@ -10,6 +10,8 @@ export interface ArgumentSpec {
   readonly isOptional?: true;
   /** Takes all that follow. */
   readonly isMany?: true;
+  /** A word such as `-1s` is its value, right or wrong, and no option. */
+  readonly mayBeginWithDash?: true;
   /** What it can be, for completions. */
   readonly choices?: readonly string[];
 }

@@ -222,7 +222,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     path: ["wait"],
     summary: "Wait until jobs are finished; exit by their outcome",
     description:
-      "Exits 0 when all are completed, 1 when one is dead or cancelled, 3 when there is " +
+      "Exits 0 when all are completed, 1 when one is dead or cancelled, 3 at once when there is " +
       "no such job, 4 when the time is over.",
     arguments: [IDS],
     options: [{ flags: "--timeout <duration>", doc: "Wait no longer than this." }],
@@ -416,7 +416,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     description:
       "It counts for every process that opens this database from then on, unless a flag " +
       "or the environment says otherwise.",
-    arguments: [KEY, { name: "value", doc: "Its value." }],
+    arguments: [KEY, { name: "value", doc: "Its value.", mayBeginWithDash: true }],
     settings: STORE,
     examples: [["config set max-retries 5", "for jobs added from now on"]],
     load: () => import("./commands/config.ts"),

@@ -69,6 +69,28 @@ function helpAsked(words: readonly string[], program: Command, io: CliIo): strin
   return [...namesOf(at).slice(1), "--help"];
 }
 
+/** One command of the table. */
+class SpecCommand extends Command {
+  readonly #takesDashes: boolean;
+
+  constructor({ path, arguments: own = [] }: CommandSpec) {
+    super(path.at(-1));
+    this.#takesDashes = own.some(({ mayBeginWithDash }) => mayBeginWithDash ?? false);
+  }
+
+  /** Called by commander for the first word that looks like an option and is none. */
+  unknownOption(word: string): void {
+    if (this.#takesDashes && isDashed(word)) return;
+    // @ts-expect-error commander's declarations leave it out
+    super.unknownOption(word);
+  }
+}
+
+/** Whether a word begins with one dash: an option, or a value such as -1s. */
+function isDashed(word: string): boolean {
+  return /^-[^-]/.test(word);
+}
+
 /** The parser for the whole table. */
 export function buildParser(
   io: CliIo,
@@ -97,7 +119,8 @@ export function buildParser(
       addCommonOptions(parent, { isDbShown: true });
       commands.set(parentPath, parent);
     }
-    const command = parent.command(spec.path.at(-1)!).enablePositionalOptions();
+    const command = new SpecCommand(spec).enablePositionalOptions();
+    parent.addCommand(command);
     setUp(command, io);
     describe(command, spec);
     command.action(() => {
@@ -158,13 +181,20 @@ function describe(command: Command, spec: CommandSpec): void {
   if (spec.arguments === undefined) command.allowExcessArguments();
   for (const option of optionsOf(spec)) command.addOption(option);
   command.addHelpText("after", examplesText(spec));
-  if (spec.usageHint !== undefined) {
-    const hint = spec.usageHint;
-    const { outputError } = command.configureOutput();
-    command.configureOutput({
-      outputError: (text, write) => outputError!(`${text.trimEnd()}\n${hint}\n`, write),
-    });
-  }
+  const { outputError } = command.configureOutput();
+  command.configureOutput({
+    outputError: (text, write) =>
+      outputError!([text.trimEnd(), ...hintsOn(text, spec), ""].join("\n"), write),
+  });
+}
+
+/** How to write instead what commander complains of. */
+function hintsOn(complaint: string, { usageHint, arguments: own }: CommandSpec): string[] {
+  if (usageHint !== undefined) return [usageHint];
+  const word = /unknown option '(.+)'/.exec(complaint)?.[1];
+  return own !== undefined && word !== undefined && isDashed(word)
+    ? [`To give it as a value, write options first, and then: -- ${word}`]
+    : [];
 }
 
 function settingOption(name: SettingName): Option {

@@ -37,6 +37,13 @@ Deno.test("add stores what its options say", async () => {
   assert.deepEqual(job.payload, { command: "echo hi", cwd: parent });
 });
 
+Deno.test("add --priority=-5 is add --priority -5", async () => {
+  await using temp = await tempDir();
+  const { code, stderr } = await queuectl(["add", "true", "--id", "low", "--priority=-5"], temp);
+  assert.equal(code, 0, stderr);
+  assert.equal((await show("low", temp.db)).priority, -5);
+});
+
 Deno.test("add --delay counts from now", async () => {
   await using temp = await tempDir();
   const beforeMs = Date.now();
