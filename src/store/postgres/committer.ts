@@ -37,6 +37,12 @@ const CONFLICTS_MS = 15_000;
 /** How often it begins anew because the connection was lost. */
 const MOST_LOSSES = 2;
 
+/**
+ * After a transaction that took for granted what was not so, so many go step by step: where every job
+ * has a webhook, for instance, few are done in vain.
+ */
+const CAREFUL_AFTER_MISTAKE = 32;
+
 /** How long the server is asked what became of a transaction. */
 const VERDICT_MS = 15_000;
 
@@ -54,6 +60,8 @@ export class Committer {
   #session: Session | null;
   /** Whether nobody followed when the last transaction began. */
   #isCalm = false;
+  /** Transactions that still go step by step. */
+  #carefulLeft = 0;
 
   /** @param name which nobody else has. */
   constructor(
@@ -135,7 +143,7 @@ export class Committer {
     const transaction = new OpenTransaction(session, journal, {
       place: this.#place,
       isExclusive,
-      mayAssume: this.#isCalm && !isCareful,
+      mayAssume: this.#isCalm && !isCareful && this.#carefulLeft === 0,
     });
     try {
       for (const work of first) results.push(await work(transaction));
@@ -145,6 +153,7 @@ export class Committer {
       await this.#giveUp(session, transaction, error);
     }
     await this.#end(session, transaction, announce);
+    if (this.#carefulLeft > 0) this.#carefulLeft--;
     return { results, transaction };
   }
 
@@ -210,6 +219,7 @@ export class Committer {
     if (!isLost(error)) await session.run("ROLLBACK").catch(() => session.cut());
     if (!isMistaken(error)) throw error;
     this.#isCalm = false; // until the next one has asked
+    this.#carefulLeft = CAREFUL_AFTER_MISTAKE;
     throw new Mistaken("what was taken for granted is not so", { cause: error });
   }
 
