@@ -91,7 +91,7 @@ export interface JobStore
   begin(leases: readonly Lease[], holder: string, nowMs: number): Promise<void>;
 
   /** Ends attempts. A lost lease is a result, not an error: it is expected when a worker stalls. */
-  settle(ended: readonly EndedAttempt[], holder: string, nowMs: number): Promise<Settled[]>;
+  settle(ended: readonly EndedAttempt[], holder: string, nowMs: number): Promise<Settlement>;
 
   /** Prolongs leases. */
   renew(
@@ -205,6 +205,14 @@ export interface AlertChange {
 
 /** Whether a write under a lease was accepted. */
 export type Settled = "settled" | "lease-lost";
+
+/** What became of attempts that have ended. */
+export interface Settlement {
+  /** For each attempt, in their order. */
+  readonly answers: readonly Settled[];
+  /** The follow-ups that were added; for others there was a job with their id or unique key. */
+  readonly added: readonly NewJob[];
+}
 
 /** What a process asks for when it claims. */
 export interface ClaimRequest {

@@ -305,12 +305,15 @@ export class Dispatcher {
     let isLate = false;
     while (true) {
       try {
-        const settled = await store.settle(batch, holder, clock());
+        const { answers, added } = await store.settle(batch, holder, clock());
         this.#outage.end();
         if (isLate && this.#isHeldBack) this.#mayBeDue = true;
+        for (const { id, queue, kind } of added) {
+          events.emit({ type: "job.added", jobId: id, queue, kind });
+        }
         for (const [index, one] of batch.entries()) {
           this.#unsettled.delete(one);
-          const isSettled = settled[index] === "settled";
+          const isSettled = answers[index] === "settled";
           traces?.end(one, isSettled ? one.outcome : null, clock());
           if (isSettled) this.#announce(one);
           else events.emit({ type: "lease.lost", jobId: one.job.id, worker: slot.label });
@@ -329,14 +332,6 @@ export class Dispatcher {
     const { events } = this.#options;
     if ("dueAtMs" in outcome) this.#timer.expect(outcome.dueAtMs);
     if (outcome.event === "release") this.#mayBeDue = true;
-    if (outcome.event === "complete") {
-      const told = new Set<string>();
-      for (const { id, queue, kind } of outcome.followUps ?? []) {
-        if (told.has(id)) continue; // the first of them was added
-        told.add(id);
-        events.emit({ type: "job.added", jobId: id, queue, kind });
-      }
-    }
     events.emit({
       type: "job.ended",
       jobId: job.id,

@@ -142,7 +142,8 @@ export async function httpBench(options: HttpBenchOptions = {}): Promise<HttpBen
       const nowMs = Date.now();
       await temp.store.begin([job], HOLDER, nowMs);
       const attempt = { seq: job.seq, token: job.token, outcome, ...ended };
-      assert.deepEqual(await temp.store.settle([attempt], HOLDER, nowMs), ["settled"]);
+      const { answers } = await temp.store.settle([attempt], HOLDER, nowMs);
+      assert.deepEqual(answers, ["settled"]);
       return job;
     },
     async [Symbol.asyncDispose]() {

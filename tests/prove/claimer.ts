@@ -85,7 +85,7 @@ async function main([db, holder, seed, path]: string[]): Promise<void> {
     const ends = jobs.map((job) => ({ job, end: random() < 0.02 ? null : anyEnd() }));
     const ended = ends.flatMap(({ job, end }) => end === null ? [] : [{ job, end }]);
     const endedAtMs = Date.now();
-    const answers = await store.settle(
+    const { answers } = await store.settle(
       ended.map(({ job, end }) => ({
         ...{ seq: job.seq, token: job.token },
         outcome: decideOutcome(end, job, {

@@ -207,7 +207,8 @@ const settling = fc.tuple(
       const { seq, token } = lease.leased;
       const outcome = model.outcomeOf(lease, ended);
       const expected = model.holds(lease, by) ? "settled" : "lease-lost";
-      const answers = await storeOf(stores, by).settle([{ seq, token, outcome }], by, model.nowMs);
+      const attempts = [{ seq, token, outcome }];
+      const { answers } = await storeOf(stores, by).settle(attempts, by, model.nowMs);
       assert.deepEqual(answers, [expected]);
       if (expected === "settled") model.settle(lease, outcome);
     }, hasLeases)

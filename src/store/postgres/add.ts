@@ -61,17 +61,17 @@ export class Adding {
   /**
    * Adds jobs that nobody can be told about any more: what was added before, under the same id or
    * unique key, is not added again, and what waits for a job that does not exist, or for itself along
-   * others, is cancelled.
+   * others, is cancelled. Returns those that were added.
    */
   async addMissing(
     jobs: readonly NewJob[],
     nowMs: number,
     transaction: Transaction,
-  ): Promise<void> {
+  ): Promise<readonly NewJob[]> {
     await transaction.exclusively();
     const known = new Set(await this.#findDuplicates(jobs, transaction));
     const unknown = jobs.filter(({ id }) => !known.has(id) && known.add(id));
-    if (unknown.length === 0) return;
+    if (unknown.length === 0) return [];
     await this.#rows.write(transaction);
     const { taken, existing } = await extras.check(unknown, transaction);
     const standIns = new Map([...existing, ...taken]);
@@ -79,6 +79,7 @@ export class Adding {
     const added = unknown.filter((_, index) => !standIns.has(index));
     await extras.breakCycles(added, nowMs, transaction);
     transaction.wake();
+    return added;
   }
 
   /** Chosen ids that are in use. */

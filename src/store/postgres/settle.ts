@@ -2,14 +2,14 @@
  * Writes for attempts: begin, renew, output and their end. Each is conditional on the lease: same
  * holder, same token, still leased. Whoever comes late changes nothing.
  */
-import type { Lease, OutputChunk } from "../../job/job.ts";
+import type { Lease, NewJob, OutputChunk } from "../../job/job.ts";
 import type { Outcome } from "../../job/outcome.ts";
 import { type JobEvent, TRANSITIONS } from "../../job/state.ts";
 import { fromStates, targetState } from "../guard.ts";
 import { HAPPENING_OF, hasAttempt, TALLY_OF } from "../shared/attempt_ends.ts";
 import { TRAITS } from "../shared/traits.ts";
 import type { CountedState } from "../shared/counted.ts";
-import type { EndedAttempt, Settled } from "../store.ts";
+import type { EndedAttempt, Settled, Settlement } from "../store.ts";
 import type { Adding } from "./add.ts";
 import type { Row, Sql } from "./connection.ts";
 import { onEnd } from "./ends.ts";
@@ -96,17 +96,18 @@ export async function settle(
   ended: readonly EndedAttempt[],
   { holder, nowMs, adding }: { holder: string; nowMs: number; adding: Adding },
   transaction: Transaction,
-): Promise<Settled[]> {
-  if (ended.length === 0) return [];
+): Promise<Settlement> {
+  if (ended.length === 0) return { answers: [], added: [] };
   if (transaction.mayAssume && ended.every(isPlainSuccess)) {
     assumeCompleted(ended, { holder, nowMs }, transaction);
-    return ended.map(() => "settled");
+    return { answers: ended.map(() => "settled"), added: [] };
   }
   const succeeded = ended.filter(({ outcome }) => outcome.event === "complete");
   const completed = succeeded.length > 0
     ? await settleCompleted(succeeded, { holder, nowMs }, transaction)
     : new Map();
   const answers: Settled[] = [];
+  const added: NewJob[] = [];
   for (const attempt of ended) {
     const { outcome, output, artifacts } = attempt;
     const isSettled = outcome.event === "complete"
@@ -116,12 +117,12 @@ export async function settle(
       if (output !== undefined) await keepOutput(attempt, output, transaction);
       if (artifacts !== undefined) await keepArtifacts(attempt, artifacts, nowMs, transaction);
       if (outcome.event === "complete" && outcome.followUps) {
-        await adding.addMissing(outcome.followUps, nowMs, transaction);
+        added.push(...await adding.addMissing(outcome.followUps, nowMs, transaction));
       }
     }
     answers.push(isSettled ? "settled" : "lease-lost");
   }
-  return answers;
+  return { answers, added };
 }
 
 function isPlainSuccess({ outcome, output, artifacts }: EndedAttempt): boolean {

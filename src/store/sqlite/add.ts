@@ -130,18 +130,24 @@ export function prepareAdd(
   /**
    * Adds jobs that nobody can be told about any more: what was added before, under the same id or
    * unique key, is not added again, and what waits for a job that does not exist, or for itself along
-   * others, is cancelled.
+   * others, is cancelled. Returns those that were added.
    */
-  function addMissing(jobs: readonly NewJob[], nowMs: number, transaction: Transaction): void {
+  function addMissing(
+    jobs: readonly NewJob[],
+    nowMs: number,
+    transaction: Transaction,
+  ): readonly NewJob[] {
     const known = new Set(findDuplicates(jobs));
     const unknown = jobs.filter(({ id }) => !known.has(id) && known.add(id));
-    if (unknown.length === 0) return;
+    if (unknown.length === 0) return [];
     rows.write();
     const { taken, existing } = extras.check(unknown);
     const standIns = new Map([...existing, ...taken]);
     insertAll(unknown, { existing: standIns, nowMs }, transaction);
-    extras.breakCycles(unknown.filter((_, index) => !standIns.has(index)), nowMs, transaction);
+    const added = unknown.filter((_, index) => !standIns.has(index));
+    extras.breakCycles(added, nowMs, transaction);
     transaction.wake();
+    return added;
   }
 
   return { add, addOnce, addMissing };

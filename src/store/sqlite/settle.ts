@@ -3,12 +3,12 @@
  * holder, same token, still leased. Whoever comes late changes nothing.
  */
 import { HAPPENING_OF, hasAttempt, TALLY_OF } from "../shared/attempt_ends.ts";
-import type { Lease, OutputChunk } from "../../job/job.ts";
+import type { Lease, NewJob, OutputChunk } from "../../job/job.ts";
 import type { Outcome } from "../../job/outcome.ts";
 import type { JobEvent } from "../../job/state.ts";
 import { TRANSITIONS } from "../../job/state.ts";
 import { fromStates, targetState } from "../guard.ts";
-import type { EndedAttempt, Settled } from "../store.ts";
+import type { EndedAttempt, Settled, Settlement } from "../store.ts";
 import type { Add } from "./add.ts";
 import { BulkStatement } from "./bulk.ts";
 import type { Connection, Row } from "./connection.ts";
@@ -219,12 +219,13 @@ export function prepareSettle(
       holder: string,
       nowMs: number,
       transaction: Transaction,
-    ): Settled[] {
+    ): Settlement {
+      const added: NewJob[] = [];
       const succeeded = ended.filter(({ outcome }) => outcome.event === "complete");
       const completed = succeeded.length > 0
         ? settleCompleted(succeeded, holder, nowMs, transaction)
         : new Map();
-      return ended.map((attempt) => {
+      const answers = ended.map((attempt): Settled => {
         const isSettled = attempt.outcome.event === "complete"
           ? holds(completed, attempt)
           : settleOther(attempt, holder, nowMs, transaction);
@@ -233,10 +234,11 @@ export function prepareSettle(
           keepArtifacts(attempt, attempt.artifacts, nowMs);
         }
         if (isSettled && attempt.outcome.event === "complete" && attempt.outcome.followUps) {
-          addMissing(attempt.outcome.followUps, nowMs, transaction);
+          added.push(...addMissing(attempt.outcome.followUps, nowMs, transaction));
         }
         return isSettled ? "settled" : "lease-lost";
       });
+      return { answers, added };
     },
 
     insertAttempt,

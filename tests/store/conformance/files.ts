@@ -50,7 +50,7 @@ async function leave(store: JobStore, artifacts: Omit<Artifacts, "attempt">) {
   const attempt = job.attempts + 1;
   const outcome = { event: "fail", error: EXIT_ERROR, dueAtMs: T0 } as const;
   const ended = { ...job, outcome, artifacts: { attempt, ...artifacts } };
-  return { job, settled: await store.settle([ended], HOLDER, T0) };
+  return { job, answers: (await store.settle([ended], HOLDER, T0)).answers };
 }
 
 export function filePromises({ test }: Suite): void {
@@ -140,11 +140,11 @@ export function filePromises({ test }: Suite): void {
     const input = await stage(store, ["in"]);
     await store.add([withFile("a", input)], T0);
     const file = await stage(store, ["report"], { role: "artifact", name: "out/report.txt" });
-    const { job, settled } = await leave(store, {
+    const { job, answers } = await leave(store, {
       kept: [{ file, name: "out/report.txt", bytes: 6 }],
       dropped: [{ name: "huge.bin", bytes: 10 ** 10, problem: "too large" }],
     });
-    assert.deepEqual(settled, ["settled"]);
+    assert.deepEqual(answers, ["settled"]);
     const files = await store.files(job.seq);
     assert.deepEqual(
       files.map(({ role, name, bytes, problem, attempt }) => [role, name, bytes, problem, attempt]),
@@ -188,7 +188,7 @@ export function filePromises({ test }: Suite): void {
     const outcome = { event: "complete", result: "1" } as const;
     const artifacts = { attempt: 1, kept: [{ file, name: "x", bytes: 1 }], dropped: [] };
     const late = { ...job, token: job.token - 1, outcome, artifacts };
-    assert.deepEqual(await store.settle([late], HOLDER, T0), ["lease-lost"]);
+    assert.deepEqual((await store.settle([late], HOLDER, T0)).answers, ["lease-lost"]);
     assert.deepEqual(await names(store, "a"), []);
   });
 

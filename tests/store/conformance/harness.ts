@@ -99,7 +99,7 @@ export async function settleOne(
   } = {},
 ): Promise<Settled> {
   const { seq, token } = lease;
-  const answers = await store.settle([{ seq, token, outcome, output }], holder, nowMs);
+  const { answers } = await store.settle([{ seq, token, outcome, output }], holder, nowMs);
   assert.equal(answers.length, 1);
   return answers[0]!;
 }

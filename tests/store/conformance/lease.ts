@@ -190,7 +190,8 @@ export function leasePromises({ test }: Suite): void {
         { ...old, outcome: { event: "complete", result: '"old"' }, output: OUTPUT },
         { ...current, outcome: { event: "complete", result: '"current"' } },
       ] as const;
-      const answers = await store.settle(isOldFirst ? ended : ended.toReversed(), HOLDER, LATER);
+      const inOrder = isOldFirst ? ended : ended.toReversed();
+      const { answers } = await store.settle(inOrder, HOLDER, LATER);
       const expected = ["lease-lost", "settled"];
       assert.deepEqual(answers, isOldFirst ? expected : expected.toReversed());
       assert.equal((await find(store, id)).result, '"current"');
@@ -202,7 +203,7 @@ export function leasePromises({ test }: Suite): void {
     await store.add([newJob()], T0);
     const { seq, token } = await claimOne(store);
     const outcome = { event: "fail", error: EXIT_ERROR, dueAtMs: T0 } as const;
-    const answers = await store.settle(
+    const { answers } = await store.settle(
       [{ seq, token, outcome }, { seq, token, outcome }],
       HOLDER,
       T0,

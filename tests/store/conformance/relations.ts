@@ -10,6 +10,7 @@ import {
   claimOne,
   EXIT_ERROR,
   find,
+  HOLDER,
   idsClaimed,
   LEASE_MS,
   reap,
@@ -234,8 +235,9 @@ export function relationPromises({ test }: Suite): void {
   test("a follow-up whose id is in use, or stands twice among them, is not added again", async (store) => {
     await store.add([newJob({ id: "a" }), newJob({ id: "there", priority: -1 })], T0);
     const followUps = [newJob({ id: "there" }), newJob({ id: "new" }), newJob({ id: "new" })];
-    const outcome = { event: "complete", result: "1", followUps } as const;
-    assert.equal(await settleOne(store, await claimOne(store), outcome), "settled");
+    const ended = { ...await claimOne(store), outcome: { ...DONE, followUps } };
+    const { answers, added } = await store.settle([ended], HOLDER, T0);
+    assert.deepEqual([answers, added], [["settled"], [followUps[1]]], "and it says which it added");
     const { jobs } = await store.list({ limit: 10 });
     assert.deepEqual(jobs.map(({ id }) => id), ["new", "there", "a"]);
     assert.equal((await find(store, "there")).priority, -1, "it is the one that was there");

@@ -179,7 +179,7 @@ export function settlePromises({ test }: Suite): void {
       { ...jobs[4]!, outcome: { event: "complete", result: "4" } },
     ] as const;
     assert.deepEqual(
-      await store.settle(ended, HOLDER, END),
+      (await store.settle(ended, HOLDER, END)).answers,
       ["settled", "lease-lost", "settled", "lease-lost", "settled"],
     );
     const stored = await Promise.all(jobs.map(({ id }) => find(store, id)));
@@ -193,7 +193,7 @@ export function settlePromises({ test }: Suite): void {
   });
 
   test("settle() of nothing is no error", async (store) => {
-    assert.deepEqual(await store.settle([], HOLDER, T0), []);
+    assert.deepEqual(await store.settle([], HOLDER, T0), { answers: [], added: [] });
     assert.deepEqual(await store.renew([], HOLDER, { nowMs: T0, expiresAtMs: T0 }), []);
     await store.begin([], HOLDER, T0);
   });

@@ -8,6 +8,7 @@ import {
   claimOne,
   EXIT_ERROR,
   find,
+  HOLDER,
   idsClaimed,
   listAll,
   reap,
@@ -139,7 +140,8 @@ export function uniquePromises({ test }: Suite): void {
       newJob({ id: "a" }),
     ];
     const outcome = { event: "complete", result: "1", followUps } as const;
-    assert.equal(await settleOne(store, lease, outcome), "settled");
+    const { answers, added } = await store.settle([{ ...lease, outcome }], HOLDER, T0);
+    assert.deepEqual([answers, added], [["settled"], [followUps[2]]], "and it says which it added");
     assert.deepEqual((await listAll(store)).map(({ id }) => id).sort(), ["a", "u", "x"]);
   });
 
