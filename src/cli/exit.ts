@@ -12,6 +12,14 @@ export const EXIT = {
   storeUnavailable: 5,
 } as const;
 
+/** Shells count like this when a signal ends a program: 128 and the signal's number. */
+const EXIT_OF_SIGNAL: Partial<Record<Deno.Signal, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+/** The exit code after a signal that cut off what ran. */
+export function exitOfSignal(signal: Deno.Signal): number {
+  return EXIT_OF_SIGNAL[signal] ?? EXIT.failed;
+}
+
 const EXIT_OF_CODE: Readonly<Record<ErrorCode, number>> = {
   "malformed": EXIT.usage,
   "invalid": EXIT.usage,

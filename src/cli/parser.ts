@@ -275,7 +275,7 @@ Examples:
   ${PROGRAM} list --state all
 
 Exit codes: 0 done, 1 the operation or the job failed, 2 bad usage, 3 no such job,
-4 timed out waiting, 5 the store cannot be used.`;
+4 timed out waiting, 5 the store cannot be used, 130 or 143 stopped by Ctrl-C or SIGTERM.`;
 
 /** A command that takes no arguments got some: probably a mistyped subcommand. */
 function refuseStrayWords(spec: CommandSpec, command: Command, io: CliIo): void {

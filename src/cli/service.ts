@@ -17,7 +17,7 @@ import { type Engine, startEngine } from "../supervisor/engine.ts";
 import { HandlerBook } from "../supervisor/handler_book.ts";
 import type { Invocation } from "./command.ts";
 import { withQueue } from "./context.ts";
-import { EXIT, UsageError } from "./exit.ts";
+import { EXIT, exitOfSignal, UsageError } from "./exit.ts";
 import type { CliIo } from "./io.ts";
 import { hasColor } from "./output.ts";
 import { catchFailures, catchSignals } from "./signals.ts";
@@ -102,28 +102,29 @@ export function runService(
 
     const cause = await Promise.race([signals.first, failures.first]);
     if (cause instanceof Error) {
-      log.error("service.failed", { message: cause.message, stack: cause.stack });
+      logFailure(cause, log);
       await within(engine.stop().catch(() => {}), STOP_PATIENCE_MS);
       await side?.close();
       return EXIT.failed;
     }
     log.info("service.draining", { signal: cause });
     const drained = engine.drain().then(() => side?.close());
-    const isDrained = await Promise.race([
-      drained.then(() => true),
-      Promise.race([signals.second, failures.first]).then(() => false),
-    ]);
-    if (!isDrained) {
+    const haste = await Promise.race([drained, signals.second, failures.first]);
+    if (haste !== undefined) {
+      if (haste instanceof Error) logFailure(haste, log);
       log.warn("service.stopping", { message: "stopping at once" });
       await within(engine.stop().catch(() => {}), STOP_PATIENCE_MS);
-      return EXIT.failed;
+      return haste instanceof Error ? EXIT.failed : exitOfSignal(haste);
     }
     log.info("service.stopped");
     return EXIT.done;
   });
 }
 
-/** @throws {UsageError} saying what is wrong with the handlers. */
+function logFailure({ message, stack }: Error, log: Logger): void {
+  log.error("service.failed", { message, stack });
+}
+
 /** @throws {UsageError} with everything that is wrong. */
 export async function openHandlers(settings: Settings, io: CliIo): Promise<HandlerBook> {
   try {

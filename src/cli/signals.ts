@@ -15,9 +15,9 @@ export function catchSignals(caught = SIGNALS): CaughtSignals {
   const listeners = caught.map((signal) => {
     const listener = () => {
       count++;
-      if (count === 1) first.resolve(signal);
-      else if (count === 2) second.resolve(signal);
-      else release();
+      if (count === 1) return first.resolve(signal);
+      second.resolve(signal);
+      release();
     };
     Deno.addSignalListener(signal, listener);
     return { signal, listener };

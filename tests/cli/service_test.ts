@@ -130,7 +130,7 @@ Deno.test("the first signal lets running jobs finish, the second stops them at o
   await eventually(() => worker.log("service.draining").length > 0, { what: "it drains" });
   assert.equal(worker.isOver, false);
   const { code } = await worker.stop("SIGTERM");
-  assert.equal(code, 1);
+  assert.equal(code, 143);
   const job = JSON.parse((await queuectl(["show", "long", "--json"], temp)).stdout);
   assert.deepEqual([job.state, job.attempts], ["pending", 0], "given back, no attempt counted");
 });

@@ -82,24 +82,26 @@ Deno.test("a job survives ten deploys with its attempts untouched, then finishes
   assert.equal((await sandbox.show("long"))["attempts"], 0);
 });
 
-Deno.test("a second signal stops at once, still without costing an attempt", async () => {
-  await using sandbox = await Sandbox.create();
-  const worker = await sandbox.worker(["-n", "1", "--shutdown-timeout", "1h"]);
-  await sandbox.add(STUBBORN, "--id", "one", "--max-retries", "0");
-  await hasBegun(sandbox, "one");
-  worker.signal("SIGTERM");
-  await worker.sees("service.draining");
-  const { code } = await worker.stop("SIGTERM"); // long before the hour is over
-  assert.equal(code, 1, "work was cut off");
-  await eventually(() => sandbox.processesOf("one").length === 0, {
-    what: "the command's processes were gone",
+for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`a second signal, ${signal}, stops at once with ${exitCode}, still without costing an attempt`, async () => {
+    await using sandbox = await Sandbox.create();
+    const worker = await sandbox.worker(["-n", "1", "--shutdown-timeout", "1h"]);
+    await sandbox.add(STUBBORN, "--id", "one", "--max-retries", "0");
+    await hasBegun(sandbox, "one");
+    worker.signal("SIGTERM");
+    await worker.sees("service.draining");
+    const { code } = await worker.stop(signal); // long before the hour is over
+    assert.equal(code, exitCode, "work was cut off");
+    await eventually(() => sandbox.processesOf("one").length === 0, {
+      what: "the command's processes were gone",
+    });
+    const job = await sandbox.show("one");
+    assert.deepEqual(
+      { state: job["state"], attempts: job["attempts"] },
+      { state: "pending", attempts: 0 },
+    );
   });
-  const job = await sandbox.show("one");
-  assert.deepEqual(
-    { state: job["state"], attempts: job["attempts"] },
-    { state: "pending", attempts: 0 },
-  );
-});
+}
 
 Deno.test("a draining server answers, says that it is not ready, and ends with its jobs", async () => {
   await using sandbox = await Sandbox.create();
