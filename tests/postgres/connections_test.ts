@@ -122,6 +122,38 @@ if (server !== null) {
     assert.equal((await store.stats(T0)).counts.pending, 3);
   });
 
+  Deno.test("where a second connection cannot be had, a long backlog is claimed over the first one", async () => {
+    await using temp = await tempPostgresStore(server);
+    const role = `r_${crypto.randomUUID().replaceAll("-", "")}`;
+    const url = new URL(temp.url);
+    const password = decodeURIComponent(url.password).replaceAll("'", "''");
+    await execute(
+      temp.url,
+      `CREATE ROLE ${role} LOGIN CONNECTION LIMIT 1 PASSWORD '${password}'; ` +
+        `DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO ${role}', current_schema()); ` +
+        `EXECUTE format('GRANT ALL ON ALL TABLES IN SCHEMA %I TO ${role}', current_schema()); ` +
+        `EXECUTE format('GRANT ALL ON ALL SEQUENCES IN SCHEMA %I TO ${role}', current_schema()); ` +
+        "END $$",
+    );
+    try {
+      url.username = role;
+      await using store = await openPostgresStore(url.href);
+      await store.add(newJobs(1_000), T0);
+      const options = { free: 2, chunk: { count: 128 } };
+      assert.equal((await claim(store, options)).isMoreDue, true);
+      await assert.rejects(claim(store, options), /too many connections/); // for the second one
+      const taken: number[] = [];
+      for (let isMoreDue = true; isMoreDue && taken.length < 10;) {
+        const next = await claim(store, options);
+        taken.push(next.slots.reduce((sum, { jobs }) => sum + jobs.length, 0));
+        isMoreDue = next.isMoreDue;
+      }
+      assert.deepEqual(taken.filter((jobs) => jobs > 0), [256, 256, 232]);
+    } finally {
+      await execute(temp.url, `DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    }
+  });
+
   Deno.test("a claim beside a commit leaves its mark beside that one's", async () => {
     await using temp = await tempPostgresStore(server);
     const { store } = temp;

@@ -53,6 +53,9 @@ import { ChangeWatch } from "./watch.ts";
 import { allKinds, allWorkers, removeWorkers, saveKinds, saveWorkers } from "./workers.ts";
 import { type PostgresOrder, Writer } from "./writer.ts";
 
+/** How long claims stay with the other commits after one that went beside them has failed. */
+const NOT_BESIDE_MS = 10_000;
+
 /** How long a search looks before it comes back with what it has. */
 const SEARCH_PATIENCE_MS = 2_000;
 
@@ -102,6 +105,7 @@ function assemble(
   let reaps = 0;
   /** Whether claims go beside other commits, because the last one has left due jobs behind. */
   let beside: PostgresOrder["beside"];
+  let besideFromMs = 0;
   const ownListeners = new Set<() => void>();
   writer.onTold = () => ownListeners.forEach((listener) => listener());
   let isClosed = false;
@@ -136,11 +140,19 @@ function assemble(
       ),
     claim: async (request) => {
       let isBeside = false;
+      const order = { ...quiet, isLast: true, beside };
+      beside = undefined; // but for what this claim finds
       const claim = await write((transaction) => {
         isBeside = writer.isAnyBeside;
         return claims.claim(request(), transaction);
-      }, { ...quiet, isLast: true, beside });
-      beside = !claim.isMoreDue ? undefined : isLong(claim) ? "always" : "meanwhile";
+      }, order).catch((error) => {
+        // The second connection may be what cannot be had: a backlog is not to wait for it.
+        if (order.beside !== undefined) besideFromMs = performance.now() + NOT_BESIDE_MS;
+        throw error;
+      });
+      if (claim.isMoreDue && performance.now() >= besideFromMs) {
+        beside = isLong(claim) ? "always" : "meanwhile";
+      }
       // At the end of a backlog the next one looks in order, and sees what this one may have missed.
       return isBeside ? { ...claim, isMoreDue: true } : claim;
     },
