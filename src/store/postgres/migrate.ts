@@ -8,7 +8,7 @@
  */
 import { StoreUnavailableError } from "../../job/errors.ts";
 import { pause } from "../../lib/pause.ts";
-import { LONG_ANSWER_MS, type Session } from "./connection.ts";
+import { LONG_ANSWER_MS, type Session, type Sql } from "./connection.ts";
 import { isConflict } from "./errors.ts";
 import { enter, takeOver } from "./generation.ts";
 import { initial } from "./migrations/0001_initial.ts";
@@ -150,15 +150,8 @@ async function versionOf(
   session: Session,
   { shown, generation }: { shown: string; generation: number },
 ): Promise<Version> {
-  // Of one snapshot. to_regclass() answers from what the session remembers, also that there is no such
-  // table, and waiting for an advisory lock does not make it look again.
-  const tables = (await session.get(
-    "SELECT coalesce(bool_or(relname = 'queuectl_schema'), false) AS is_ours, " +
-      "coalesce(bool_or(relname = 'jobs'), false) AS is_taken FROM pg_class " +
-      "WHERE relnamespace = quote_ident(current_schema())::regnamespace " +
-      "AND relname IN ('queuectl_schema', 'jobs')",
-  ))!;
-  if (tables["is_ours"] === true) {
+  const { isOurs, hasJobs } = await findTables(session);
+  if (isOurs) {
     const row = await session.get("SELECT version, generation FROM queuectl_schema");
     const found = row as unknown as Version;
     if (found.generation <= generation) return found;
@@ -167,9 +160,22 @@ async function versionOf(
         `generation ${generation}: a newer queuectl has made it; use that one or a later one`,
     );
   }
-  if (tables["is_taken"] !== true) return { version: 0, generation: 0 };
+  if (!hasJobs) return { version: 0, generation: 0 };
   throw new StoreUnavailableError(
     `the database ${shown} holds a table jobs of another program; name another database, or another ` +
       "schema with ?options=-c%20search_path%3DNAME",
   );
+}
+
+/** Whether the schema has the tables of a queue, and a table jobs, of whatever program. */
+export async function findTables(sql: Sql): Promise<{ isOurs: boolean; hasJobs: boolean }> {
+  // Of one snapshot. to_regclass() answers from what the session remembers, also that there is no such
+  // table, and waiting for an advisory lock does not make it look again.
+  const tables = (await sql.get(
+    "SELECT coalesce(bool_or(relname = 'queuectl_schema'), false) AS is_ours, " +
+      "coalesce(bool_or(relname = 'jobs'), false) AS has_jobs FROM pg_class " +
+      "WHERE relnamespace = quote_ident(current_schema())::regnamespace " +
+      "AND relname IN ('queuectl_schema', 'jobs')",
+  ))!;
+  return { isOurs: tables["is_ours"] === true, hasJobs: tables["has_jobs"] === true };
 }

@@ -26,7 +26,7 @@ import type {
 } from "../transfer.ts";
 import type { Session, Sql } from "./connection.ts";
 import { othersWhoStay } from "./generation.ts";
-import { enterTables, type Place } from "./migrate.ts";
+import { enterTables, findTables, type Place } from "./migrate.ts";
 import { Server } from "./server.ts";
 import { changeMark, readMark, writeMark } from "./transfer_mark.ts";
 
@@ -50,7 +50,9 @@ export async function openPostgresSide(
   const server = new Server(url);
   const session = await server.open();
   try {
-    if (isSource) await refuseNothing(session, server.shown);
+    if (isSource && !(await findTables(session)).isOurs) {
+      throw new StoreUnavailableError(`the database ${server.shown} holds no queue`);
+    }
     const place = await enterTables(session, server);
     if (place.isNewer) {
       throw new StoreUnavailableError(
@@ -67,14 +69,6 @@ export async function openPostgresSide(
     await session.close();
     throw server.told(error);
   }
-}
-
-async function refuseNothing(sql: Sql, shown: string): Promise<void> {
-  const row = await sql.get(
-    "SELECT 1 AS is_there FROM pg_class WHERE relname = 'queuectl_schema' " +
-      "AND relnamespace = quote_ident(current_schema())::regnamespace",
-  );
-  if (row === undefined) throw new StoreUnavailableError(`the database ${shown} holds no queue`);
 }
 
 class PostgresSide implements TransferSide {
