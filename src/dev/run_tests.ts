@@ -14,6 +14,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { type Part, partsOf, SUITES } from "./suites.ts";
+import { readRequest, type TestRequest } from "./test_request.ts";
 import { type Turn, Turns } from "./turns.ts";
 
 /** So many suites run at a time. */
@@ -35,74 +36,76 @@ const turns = new Turns((text) => {
 });
 
 async function main(args: readonly string[]): Promise<number> {
-  const end = args.includes("--") ? args.indexOf("--") : args.length;
-  const passedOn = args.slice(end + 1);
-  const words = args.slice(0, end);
-  const flags = words.filter((word) => word.startsWith("--"));
-  const named = words.filter((word) => !word.startsWith("--")).map((word) => word.split(/:(.*)/s));
-  const all = Object.keys(SUITES);
-  const mistakes = [
-    ...flags.filter((flag) => flag !== "--no-check" && flag !== "--without")
-      .map((flag) => `no option ${flag}; expected --no-check or --without`),
-    ...named.filter(([name]) => !Object.hasOwn(SUITES, name!))
-      .map(([name]) => `no test suite ${name}; expected some of ${all.join(", ")}`),
-  ];
-  if (mistakes.length > 0) {
-    console.error(mistakes.join("\n"));
+  const request = readRequest(args, Object.keys(SUITES));
+  if ("mistakes" in request) {
+    console.error(request.mistakes.join("\n"));
     return 2;
   }
-  const filters = new Map(named.map(([name, filter]) => [name!, filter]));
-  const names = flags.includes("--without")
-    ? all.filter((name) => !filters.has(name))
-    : all.filter((name) => filters.size === 0 || filters.has(name));
-
   const startMs = performance.now();
-  const broken: string[] = [];
-  const parts: Part[] = [];
-  for (const name of names) {
-    const suite = SUITES[name]!;
-    const environment = suite.prepare === undefined ? {} : await suite.prepare();
-    const filter = filters.get(name);
-    const options = [
-      ...flags.includes("--no-check") && !suite.isAlwaysChecked ? ["--no-check"] : [],
-      ...filter === undefined ? [] : ["--filter", filter],
-      ...passedOn,
-    ];
-    const isNarrowed = filter !== undefined || passedOn.length > 0;
-    if (environment !== null) parts.push(...partsOf(name, { options, environment, isNarrowed }));
-    else {
-      // Elsewhere people may do without; where changes are checked nothing is left out.
-      if (Deno.env.get("CI") === "true") broken.push(name);
-      console.log(`THE SUITE ${name} WAS LEFT OUT: what it needs is missing.`);
-    }
+  const { parts, missing } = await prepareParts(request);
+  const tallies = await runParts(parts);
+  // Elsewhere people may do without; where changes are checked nothing is left out.
+  const broken = Deno.env.get("CI") === "true" ? [...missing] : [];
+  let passed = 0;
+  let failed = 0;
+  for (const [name, tally] of tallies) {
+    if (tally === null) broken.push(name);
+    passed += tally?.passed ?? 0;
+    failed += tally?.failed ?? 0;
   }
-  const busy = parts.filter(({ isWaiting }) => !isWaiting);
-  const lanes = Math.min(SIDE_BY_SIDE, navigator.hardwareConcurrency, busy.length);
-  const cores = Math.max(1, Math.floor(navigator.hardwareConcurrency / lanes));
-  const tallies: Tally[] = [];
-  const runEach = async (queue: Iterable<Part>, jobs: number): Promise<void> => {
-    for (const part of queue) {
-      const turn = turns.begin();
-      turn.write(`\n--- ${part.name} ---\n`);
-      const tally = await runPart(part, jobs, turn);
-      turn.end();
-      if (tally === null) broken.push(part.name);
-      else tallies.push(tally);
-    }
-  };
-  const queue = busy.values();
-  await Promise.all([
-    ...Array.from({ length: lanes }, () => runEach(queue, cores)),
-    runEach(parts.filter(({ isWaiting }) => isWaiting), 1),
-  ]);
   const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);
-  const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0);
-  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0);
   for (const name of broken) console.log(`The suite ${name} did not run as it should.`);
   console.log(
     `\nTests: ${passed} passed, ${failed} failed, ${broken.length} broken (${seconds} s)`,
   );
   return failed + broken.length === 0 ? 0 : 1;
+}
+
+/** The parts of the suites that can be run here, and the names of those that cannot. */
+async function prepareParts(
+  { suites, isChecked, passedOn }: TestRequest,
+): Promise<{ parts: Part[]; missing: string[] }> {
+  const parts: Part[] = [];
+  const missing: string[] = [];
+  for (const { name, filter } of suites) {
+    const suite = SUITES[name]!;
+    const environment = suite.prepare === undefined ? {} : await suite.prepare();
+    if (environment === null) {
+      missing.push(name);
+      console.log(`THE SUITE ${name} WAS LEFT OUT: what it needs is missing.`);
+      continue;
+    }
+    const options = [
+      ...isChecked || suite.isAlwaysChecked ? [] : ["--no-check"],
+      ...filter === undefined ? [] : ["--filter", filter],
+      ...passedOn,
+    ];
+    const isNarrowed = filter !== undefined || passedOn.length > 0;
+    parts.push(...partsOf(name, { options, environment, isNarrowed }));
+  }
+  return { parts, missing };
+}
+
+/** What became of each part; those that keep the cores busy share them. */
+async function runParts(parts: readonly Part[]): Promise<ReadonlyMap<string, Tally | null>> {
+  const tallies = new Map<string, Tally | null>();
+  const runEach = async (queue: Iterable<Part>, jobs: number): Promise<void> => {
+    for (const part of queue) {
+      const turn = turns.begin();
+      turn.write(`\n--- ${part.name} ---\n`);
+      tallies.set(part.name, await runPart(part, jobs, turn));
+      turn.end();
+    }
+  };
+  const busy = parts.filter(({ isWaiting }) => !isWaiting);
+  const lanes = Math.min(SIDE_BY_SIDE, navigator.hardwareConcurrency, busy.length);
+  const cores = Math.max(1, Math.floor(navigator.hardwareConcurrency / lanes));
+  const queue = busy.values();
+  await Promise.all([
+    ...Array.from({ length: lanes }, () => runEach(queue, cores)),
+    runEach(parts.filter(({ isWaiting }) => isWaiting), 1),
+  ]);
+  return tallies;
 }
 
 /** Runs tests in a process of their own; null when it did not come to a believable end. */
