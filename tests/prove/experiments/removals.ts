@@ -7,8 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Experiment, type Figure, none, type ProveContext } from "../experiment.ts";
 import { testedBackend, testServer } from "../../helpers/backend.ts";
-import { type Catcher, type Removal, REMOVALS } from "../removals.ts";
-import { POSTGRES_REMOVALS } from "../removals_postgres.ts";
+import { type Catcher, type Removal, removalsWith } from "../removal.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const COPIED = ["src", "tests", "deno.json", "deno.lock", "README.md"];
@@ -32,7 +31,7 @@ export const removals: Experiment = {
   limitMs: ({ pick }) => pick(90 * 60_000, 900_000),
 
   async run({ isQuick, seed, progress }: ProveContext): Promise<Figure[]> {
-    const all = testedBackend() === "postgres" ? POSTGRES_REMOVALS : REMOVALS;
+    const all = removalsWith(testedBackend());
     const chosen = all.filter(({ isCheap }) => !isQuick || isCheap);
     const dir = await Deno.makeTempDir({ prefix: "queuectl-removals-" });
     const whole = join(dir, "whole");
@@ -93,7 +92,7 @@ async function copyProject(to: string): Promise<void> {
 }
 
 /** What a row speaks of that the source does not say any more: a row that removes nothing. */
-function findMissing(root: string, { file, edits }: Removal): string[] {
+export function findMissing(root: string, { file, edits }: Removal): string[] {
   const source = Deno.readTextFileSync(join(root, file));
   return edits.filter(([text]) => !source.includes(text)).map(([text]) => `${file}: ${text}`);
 }
