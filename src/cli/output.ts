@@ -139,7 +139,7 @@ export function writeError(io: CliIo, text: string): void {
   writeMessage(io, `${colors.red("error:")} ${text}`);
 }
 
-export function renderTable(
+function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   colors: Colors,

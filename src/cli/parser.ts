@@ -92,7 +92,7 @@ function isDashed(word: string): boolean {
 }
 
 /** The parser for the whole table. */
-export function buildParser(
+function buildParser(
   io: CliIo,
   { version, onCommand }: {
     version: string;

@@ -25,7 +25,7 @@ export interface DeadGroup {
 }
 
 /** How many of the newest dead jobs are looked at to show the groups. */
-export const MOST_LOOKED_AT = 1_000;
+const MOST_LOOKED_AT = 1_000;
 
 const STEP_JOBS = 500;
 
@@ -76,7 +76,7 @@ export async function* jobsOfGroup(queue: Queue, key: string): AsyncGenerator<Jo
 }
 
 /** On one line, because forms change the ends of lines. */
-export function groupKey({ kind, lastError }: Job): string {
+function groupKey({ kind, lastError }: Job): string {
   return `${kind}|${lastError?.code ?? "unknown"}|${errorGroup(lastError?.message ?? "unknown")}`;
 }
 

@@ -138,6 +138,6 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** Text so that it is nothing but text in HTML. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }

@@ -47,7 +47,7 @@ export function JobLink({ id, short = false }: { id: string; short?: boolean }) 
 }
 
 /** Ids of our own making differ at their end; those that people chose are shown whole. */
-export function shortId(id: string): string {
+function shortId(id: string): string {
   return /^[0-9a-f]{32}$/.test(id) ? `${id.slice(0, 4)}…${id.slice(-8)}` : id;
 }
 

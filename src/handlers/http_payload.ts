@@ -16,7 +16,7 @@ export interface HttpPayload {
   readonly body: unknown;
 }
 
-export const HTTP_LIMITS = {
+const HTTP_LIMITS = {
   headers: 64,
   /** Of all names and values together. */
   headerBytes: 16 * 1024,

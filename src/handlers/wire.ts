@@ -77,7 +77,7 @@ export type Heard =
 const SHOWN_CHARACTERS = 120;
 
 /** The longest text beside a progress bar. */
-export const PROGRESS_TEXT_LENGTH = 1_000;
+const PROGRESS_TEXT_LENGTH = 1_000;
 
 /** What is kept of what a handler says went wrong. */
 const MESSAGE_LENGTH = 10_000;

@@ -16,7 +16,7 @@ export function isLoopbackAddress(address: string): boolean {
 }
 
 /** Whether the address stands for every address of the machine. */
-export function isWildcardAddress(address: string): boolean {
+function isWildcardAddress(address: string): boolean {
   const name = canonicalName(address);
   return name === "0.0.0.0" || name === "[::]";
 }

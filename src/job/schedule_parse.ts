@@ -13,7 +13,7 @@ import { nextTime } from "./schedule_times.ts";
 import { similarZone, Zone } from "./zone.ts";
 
 /** Every field of a schedule as JSON. */
-export const SCHEDULE_FIELDS = [
+const SCHEDULE_FIELDS = [
   "name",
   "cron",
   "tz",
@@ -25,7 +25,7 @@ export const SCHEDULE_FIELDS = [
 ] as const;
 
 /** Fields of a job that a schedule decides itself, or that make no sense for many jobs. */
-export const NOT_IN_SCHEDULES = ["id", "run_at", "delay", "after", "after_on"];
+const NOT_IN_SCHEDULES = ["id", "run_at", "delay", "after", "after_on"];
 
 /** A schedule as JSON, as {@link parseNewSchedule} reads it. */
 export const SCHEDULE_SCHEMA: JsonSchema = {

@@ -19,7 +19,7 @@ export interface Plan {
 }
 
 /** A time that passed so recently is run although missed times are skipped: a restart takes a while. */
-export const PUNCTUAL_MS = 60_000;
+const PUNCTUAL_MS = 60_000;
 
 /**
  * A clock that was set back by less than this makes a schedule wait: a time that was run is not run

@@ -83,8 +83,6 @@ export const HTTP_STATUS_OF = {
   cancelled: "cancelled",
 } as const satisfies Record<JobState, string>;
 
-export type HttpStatusWord = (typeof HTTP_STATUS_OF)[JobState];
-
 /** Whether the word names a state. */
 export function isJobState(word: string): word is JobState {
   return (STATES as readonly string[]).includes(word);

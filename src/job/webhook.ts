@@ -16,8 +16,6 @@ export const WEBHOOK_EVENTS = {
   cancelled: "job.cancelled",
 } as const satisfies Record<ToldState, string>;
 
-export type WebhookEvent = (typeof WEBHOOK_EVENTS)[ToldState];
-
 /** A job that has ended. */
 export interface EndedJob {
   readonly id: string;

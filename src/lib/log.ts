@@ -8,7 +8,7 @@
 import pc from "picocolors";
 import type { Clock } from "./clock.ts";
 
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Facts of a message. Never put a token or a secret in one. */
@@ -20,14 +20,6 @@ export interface Logger {
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
 }
-
-/** A logger that says nothing. */
-export const silentLog: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-};
 
 export interface LogOptions {
   /** The least serious level that is written. */
@@ -83,7 +75,7 @@ export interface LogMessage {
 }
 
 /** `{"time":…,"level":…,"event":…,…}` and a line break. */
-export function formatJson({ atMs, level, event, fields }: LogMessage): string {
+function formatJson({ atMs, level, event, fields }: LogMessage): string {
   const time = new Date(atMs).toISOString();
   return `${JSON.stringify({ time, level, event, ...fields })}\n`;
 }

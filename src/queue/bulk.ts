@@ -35,7 +35,7 @@ export interface BulkResult {
 }
 
 /** A call changes so many at most. */
-export const MOST_BULK_JOBS = 100_000;
+const MOST_BULK_JOBS = 100_000;
 
 /** So many changes share a commit. */
 const STEP = 500;

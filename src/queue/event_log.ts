@@ -68,7 +68,7 @@ export function logEvents(
 }
 
 /** How serious an event is, and the facts that its line tells. */
-export function describeEvent(
+function describeEvent(
   event: Exclude<QueueEvent, { type: "work.expected" | "schedules.changed" }>,
 ): { level: LogLevel; fields: LogFields } {
   switch (event.type) {

@@ -10,7 +10,7 @@ import type { LeasedJob } from "../../src/job/job.ts";
 import type { Outcome } from "../../src/job/outcome.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { newId } from "../../src/lib/ids.ts";
-import { silentLog } from "../../src/lib/log.ts";
+import { silentLog } from "./silent_log.ts";
 import { Queue } from "../../src/queue/queue.ts";
 import type { EndedAttempt, JobStore } from "../../src/store/store.ts";
 import { assertDescribed } from "./described.ts";

@@ -14,7 +14,7 @@ export const HAS_TERMINALS = await new Deno.Command("script", { args: ["--versio
   .catch(() => false);
 
 /** What stands on a screen after all that was written. */
-export class Screen {
+class Screen {
   columns: number;
   rows: number;
   isAlternate = false;

@@ -2,7 +2,7 @@
  * A server for `server.test.ts` to run in a process of its own, with few file descriptors. Prints
  * its port, then every error that it logs; runs until it is killed.
  */
-import { silentLog } from "../../src/lib/log.ts";
+import { silentLog } from "../helpers/silent_log.ts";
 import { httpBench } from "../helpers/http.ts";
 
 const bench = await httpBench({

@@ -1,7 +1,7 @@
 /** What keeps one client, or many, from taking everything: depth, rate, bodies, connections. */
 import assert from "node:assert/strict";
 import { RateLimiter } from "../../src/http/rate_limit.ts";
-import { silentLog } from "../../src/lib/log.ts";
+import { silentLog } from "../helpers/silent_log.ts";
 import { createToken } from "../../src/queue/tokens.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { assertProblem, httpBench, isTokenKnown, rawCall, RawConnection } from "../helpers/http.ts";

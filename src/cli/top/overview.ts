@@ -71,7 +71,7 @@ export function oldestMs(
   return Math.floor(Math.max(0, nowMs - oldestReadyAtMs) / 1_000) * 1_000;
 }
 
-export function pausedQueues({ queues }: Stats): string[] {
+function pausedQueues({ queues }: Stats): string[] {
   return queues.filter(({ rules }) => rules.pausedAtMs !== null).map(({ queue }) => queue);
 }
 

@@ -21,7 +21,7 @@ import { parseJsonBytes } from "../json_text.ts";
  *
  * @throws {JobNotFoundError} when no job can have it: the store is not asked.
  */
-export function jobIdOf({ params }: Call): string {
+function jobIdOf({ params }: Call): string {
   const id = params["id"]!;
   if (!ID_PATTERN.test(id)) throw new JobNotFoundError(id.slice(0, 80));
   return id;

@@ -1,6 +1,6 @@
 /** URLs that requests are sent to: which are taken, and how they are shown. */
 
-export const URL_CHARACTERS = 8_192;
+const URL_CHARACTERS = 8_192;
 
 /** What is wrong with the URL of a request, "expected …"; null: nothing. */
 export function findUrlProblem(value: unknown): string | null {

@@ -15,7 +15,7 @@ export interface Host {
   readonly isSocket: boolean;
 }
 
-export const TLS_MODES = [
+const TLS_MODES = [
   "disable",
   "allow",
   "prefer",

@@ -270,7 +270,7 @@ export const NUMBERED = ["jobs", "files", "schedules", "deliveries", "audit", "e
 
 /** So many rows are read at once at most, and so many bytes of their large columns. */
 export const PAGE_ROWS = 1_000;
-export const PAGE_BYTES = 4 * 1024 * 1024;
+const PAGE_BYTES = 4 * 1024 * 1024;
 
 /** The key of a row. */
 export function keyOf({ key, columns }: MovedTable, row: TableRow): TableRow {
