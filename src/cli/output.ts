@@ -180,11 +180,6 @@ export function relativeTime(atMs: number, nowMs: number): string {
   return atMs > nowMs ? `in ${distance}` : `${distance} ago`;
 }
 
-/** `1 job`, `2 jobs`. */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 /** A text on one line, without control characters, at most `width` characters long. */
 export function oneLine(text: string, width = 80): string {
   const flat = sanitize(text.slice(0, width * 4)).replace(/\s+/g, " ").trim();

@@ -3,7 +3,7 @@ import { EXIT } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { ask } from "../io.ts";
-import { plural } from "../output.ts";
+import { plural } from "../../lib/plural.ts";
 
 export function run(invocation: Invocation): Promise<number> {
   const { io, out, options } = invocation;

@@ -4,7 +4,7 @@ import { EXIT, UsageError } from "../exit.ts";
 import type { Invocation } from "../command.ts";
 import { changeEach } from "../changes.ts";
 import { withQueue } from "../context.ts";
-import { plural } from "../output.ts";
+import { plural } from "../../lib/plural.ts";
 
 export function run(invocation: Invocation): Promise<number> {
   const { args, options, out } = invocation;

@@ -7,7 +7,7 @@ import { type MoveProgress, moveQueue, type MoveReport, undoMove } from "../../q
 import type { Invocation } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { CliIo } from "../io.ts";
-import { plural } from "../output.ts";
+import { plural } from "../../lib/plural.ts";
 
 const EXPECTED = "a database: sqlite:PATH, or postgres://user@host/name";
 

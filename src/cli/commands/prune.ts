@@ -8,7 +8,7 @@ import type { Invocation } from "../command.ts";
 import { signatureOf, withQueue } from "../context.ts";
 import { durationOption } from "../durations.ts";
 import { EXIT, UsageError } from "../exit.ts";
-import { plural } from "../output.ts";
+import { plural } from "../../lib/plural.ts";
 
 export function run(invocation: Invocation): Promise<number> {
   const { io, options, out } = invocation;

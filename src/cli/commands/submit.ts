@@ -13,7 +13,7 @@ import type { Invocation } from "../command.ts";
 import { durationOption } from "../durations.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { CliIo } from "../io.ts";
-import { plural } from "../output.ts";
+import { plural } from "../../lib/plural.ts";
 import { inParallel } from "../parallel.ts";
 import { readToken } from "../token_file.ts";
 import { pause } from "../../lib/pause.ts";

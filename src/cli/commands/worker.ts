@@ -7,7 +7,7 @@ import type { JobStore } from "../../store/store.ts";
 import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { CommandError, EXIT, UsageError } from "../exit.ts";
-import { plural } from "../output.ts";
+import { plural } from "../../lib/plural.ts";
 import { openFile, openHandlers, runService } from "../service.ts";
 import { pause } from "../../lib/pause.ts";
 

@@ -6,7 +6,7 @@ import type { Invocation } from "../command.ts";
 import { withQueue } from "../context.ts";
 import { durationOption } from "../durations.ts";
 import { CommandError, EXIT } from "../exit.ts";
-import { plural } from "../output.ts";
+import { plural } from "../../lib/plural.ts";
 import { pause } from "../../lib/pause.ts";
 
 /** Time to end after all jobs have been finished or given back. */

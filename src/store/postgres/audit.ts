@@ -1,4 +1,5 @@
 /** The audit log: written in the transaction of the change that it tells of, and bounded. */
+import { plural } from "../../lib/plural.ts";
 import { auditFromRow } from "../shared/audit_row.ts";
 import { AUDIT_KEPT, type AuditEntry, type AuditQuery, type Change } from "../store.ts";
 import type { AuditAction, AuditOutcome, Signature } from "../store.ts";
@@ -64,7 +65,7 @@ export async function recordBulk(
   signed: Signature | undefined,
   sql: Sql,
 ): Promise<number> {
-  if (jobs > 0) await record({ action, target: `${jobs} dead jobs` }, signed, sql);
+  if (jobs > 0) await record({ action, target: plural(jobs, "dead job") }, signed, sql);
   return jobs;
 }
 

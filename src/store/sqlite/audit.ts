@@ -1,4 +1,5 @@
 /** The audit log: written in the transaction of the change that it tells of, and bounded. */
+import { plural } from "../../lib/plural.ts";
 import { auditFromRow } from "../shared/audit_row.ts";
 import { AUDIT_KEPT, type AuditEntry, type AuditQuery, type Change } from "../store.ts";
 import type { AuditAction, AuditOutcome, Signature } from "../store.ts";
@@ -42,7 +43,7 @@ export function prepareAudit(connection: Connection) {
 
     /** Records a change to many jobs, if there were any. */
     bulk(action: AuditAction, jobs: number, signed?: Signature): number {
-      if (jobs > 0) record({ action, target: `${jobs} dead jobs` }, signed);
+      if (jobs > 0) record({ action, target: plural(jobs, "dead job") }, signed);
       return jobs;
     },
 

@@ -53,7 +53,7 @@ export function auditPromises({ test }: Suite): void {
     await store.purgeDead(10, signed);
     assert.deepEqual(await told(store), [
       entry("dlq.retry", "2 dead jobs"),
-      entry("dlq.purge", "1 dead jobs"),
+      entry("dlq.purge", "1 dead job"),
     ]);
   });
 
