@@ -13,7 +13,7 @@ import {
   tempSchema,
 } from "../helpers/postgres.ts";
 import { TcpProxy } from "../helpers/tcp_proxy.ts";
-import { claim } from "../store/conformance/harness.ts";
+import { assertCountsAreRight, claim, claimJobs, HOLDER } from "../store/conformance/harness.ts";
 
 /** Looks into one table, waits until it may go on, and looks into another one. */
 const LOOK = `
@@ -120,6 +120,55 @@ if (server !== null) {
     const rows = await execute(schema.url, "SELECT id FROM jobs ORDER BY seq");
     assert.deepEqual(rows.map(({ id }) => id), ["before", "fresh", "chosen"]);
     assert.equal((await store.stats(T0)).counts.pending, 3);
+  });
+
+  Deno.test("ends of attempts are counted once, wherever the connection is lost on their way", async () => {
+    await using schema = await tempSchema(server);
+    await using proxy = new TcpProxy(server.port);
+    await using store = await openPostgresStore(proxy.through(schema.url));
+    await store.add(newJobs(30), T0);
+    const leased = async () => {
+      const outcome = { event: "complete", result: "1" } as const;
+      const jobs = await claimJobs(store, { free: 10 });
+      return jobs.map(({ seq, token }) => ({ seq, token, outcome }));
+    };
+    const settle = async (ends: Awaited<ReturnType<typeof leased>>) => {
+      const { answers } = await store.settle(ends, HOLDER, T0);
+      assert.deepEqual(answers, ends.map(() => "settled"));
+    };
+    await settle(await leased());
+
+    const unanswered = await leased();
+    proxy.loseAnswer("COMMIT\0");
+    await settle(unanswered);
+
+    const undone = await leased();
+    const other = await connect(schema.url);
+    try {
+      await other.query("BEGIN");
+      await other.query("SELECT FROM jobs WHERE seq = $1 FOR UPDATE", [undone[5]!.seq]);
+      const settling = settle(undone);
+      // Over before its commit: it waits for a job that somebody holds.
+      await eventually(
+        async () => {
+          const { rowCount } = await other.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
+              "WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))",
+          );
+          return rowCount === 1;
+        },
+        { what: "the end of an attempt waited" },
+      );
+      await other.query("COMMIT");
+      await settling;
+    } finally {
+      await other.end();
+    }
+
+    assert.equal((await store.stats(T0)).counts.completed, 30);
+    await assertCountsAreRight(store);
+    const told = "SELECT sum(jobs)::int AS jobs FROM throughput WHERE what = 'completed'";
+    assert.deepEqual(await execute(schema.url, told), [{ jobs: 30 }]);
   });
 
   Deno.test("where a second connection cannot be had, a long backlog is claimed over the first one", async () => {

@@ -1,5 +1,6 @@
 /** What several processes do in the same moment to what is tied together. Each round is one such moment. */
 import assert from "node:assert/strict";
+import type { LeasedJob } from "../../src/job/job.ts";
 import { newExtras, newJob, newJobs, T0 } from "../helpers/jobs.ts";
 import { execute, startPostgres, tempPostgresStore } from "../helpers/postgres.ts";
 import { claimJobs, claimOne, reap, settleOne } from "../store/conformance/harness.ts";
@@ -49,6 +50,28 @@ if (server !== null) {
       assert.equal(jobs.length, 2, `round ${round}`);
       for (const job of jobs) await settleOne(temp.store, job, DONE);
     }
+  });
+
+  Deno.test("max-running holds for claims of a long backlog, which read ahead", async () => {
+    await using temp = await tempPostgresStore(server);
+    const stores = [temp.store, await temp.openAgain(), await temp.openAgain()];
+    const most = 300;
+    await temp.store.changeQueue("default", { maxRunning: most }, T0);
+    await temp.store.add(newJobs(6_000), T0);
+    const running: LeasedJob[] = [];
+    let ended = 0;
+    for (let round = 0; running.length + ended < 6_000 && round < 500; round++) {
+      const claims = await Promise.all(
+        stores.map((store) => claimJobs(store, { free: 2, chunk: { count: 128 } })),
+      );
+      running.push(...claims.flat());
+      assert.ok(running.length <= most, `${running.length} run in round ${round}`);
+      const over = running.splice(0, 1 + round * 97 % running.length);
+      ended += over.length;
+      await Promise.all(over.map((job, index) => settleOne(stores[index % 3]!, job, DONE)));
+    }
+    assert.equal(running.length + ended, 6_000, "all were claimed");
+    assert.equal(new Set(running.map(({ id }) => id)).size, running.length);
   });
 
   Deno.test("what a process that died had yet to tell of the end of a job, the next reap tells", async () => {
