@@ -10,7 +10,7 @@ export interface Columns<T> {
   readonly same: Partial<T>;
   /** By key: the value of each record, in their order. */
   readonly each: Readonly<Partial<Record<keyof T, readonly unknown[]>>>;
-  /** By key: the bytes of all records, one after the other, and where each record's end. */
+  /** By key: the bytes of all records, one after the other, and where each record's end. Few altogether. */
   readonly bytes: Readonly<Partial<Record<keyof T, JoinedBytes>>>;
 }
 
@@ -18,6 +18,12 @@ interface JoinedBytes {
   readonly joined: Uint8Array;
   readonly ends: readonly number[];
 }
+
+/**
+ * The most bytes that are joined: what is larger would only be copied once more, and be kept in memory
+ * by whoever keeps the smallest piece of it.
+ */
+const MOST_JOINED_BYTES = 2 * 1024 * 1024;
 
 export function toColumns<T extends object>(records: readonly T[]): Columns<T> {
   const same: Partial<T> = {};
@@ -27,7 +33,7 @@ export function toColumns<T extends object>(records: readonly T[]): Columns<T> {
     const values = records.map((record) => record[key]);
     const first = values[0]!;
     if (values.every((value) => value === first)) same[key] = first;
-    else if (areBytes(values)) bytes[key] = join(values);
+    else if (areBytes(values) && sizeOf(values) <= MOST_JOINED_BYTES) bytes[key] = join(values);
     else each[key] = values;
   }
   return { length: records.length, same, each, bytes };
@@ -60,8 +66,12 @@ function areBytes(values: readonly unknown[]): values is readonly Uint8Array[] {
   return values.every((value) => value instanceof Uint8Array);
 }
 
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
 function join(pieces: readonly Uint8Array[]): JoinedBytes {
-  const joined = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  const joined = new Uint8Array(sizeOf(pieces));
   const ends: number[] = [];
   let end = 0;
   for (const piece of pieces) {

@@ -40,6 +40,13 @@ Deno.test("columns: bytes of every length come out, and nobody else's with them"
   assert.deepEqual(there(things), things);
 });
 
+Deno.test("columns: whoever keeps a few bytes keeps none of a large neighbor", () => {
+  const things = [thing("small", new Uint8Array(3)), thing("large", new Uint8Array(4_000_000))];
+  const [small, large] = there(things);
+  assert.equal((small!.payload as Uint8Array).buffer.byteLength, 3);
+  assert.equal(large!.payload.length, 4_000_000);
+});
+
 Deno.test("columns: bytes beside texts come out, too", () => {
   const things = [thing("a", new Uint8Array([1, 2])), thing("b", "text")];
   assert.deepEqual(there(things), things);
