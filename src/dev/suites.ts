@@ -23,11 +23,13 @@ const PARALLEL = "--parallel";
 
 /** They wait for times to come and for connections to be given up, and leave the cores to others. */
 const WAITING = [
+  "tests/http/quiet.test.ts",
   "tests/postgres/machines_test.ts",
   "tests/postgres/network_test.ts",
   "tests/postgres/outage_test.ts",
   "tests/sqlite/disk_full_test.ts",
   "tests/system/alert_test.ts",
+  "tests/system/quiet_test.ts",
   "tests/system/webhook_test.ts",
 ];
 

@@ -11,6 +11,7 @@ import type { Logger } from "../lib/log.ts";
 import { within } from "../lib/pause.ts";
 import { ConnectionWatch } from "./connection_watch.ts";
 import type { Answerer } from "./dispatch.ts";
+import { QUIET_WATCH, QuietWatch, type QuietWatchOptions } from "./quiet_watch.ts";
 
 export interface ListenerOptions {
   readonly hostname: string;
@@ -19,6 +20,8 @@ export interface ListenerOptions {
   readonly handler: Answerer;
   readonly log: Logger;
   readonly maxConnections: number;
+  /** How long connections may be quiet. */
+  readonly quiet?: QuietWatchOptions;
 }
 
 /** Pauses before listening again, the last one over and over. */
@@ -41,6 +44,7 @@ export class Listener {
   readonly #closing = Promise.withResolvers<void>();
   readonly #keeping: Promise<void>;
   readonly #watch: ConnectionWatch;
+  readonly #quietWatch: QuietWatch;
   #isClosing = false;
   /** Whether the current one was taken away by ourselves. */
   #isAborted = false;
@@ -50,6 +54,7 @@ export class Listener {
   /** @throws {QueueError} saying why the address cannot be listened on. */
   constructor(options: ListenerOptions) {
     this.#options = options;
+    this.#quietWatch = new QuietWatch(options.log, options.quiet ?? QUIET_WATCH);
     try {
       this.#current = this.#serve(options.port);
     } catch (error) {
@@ -61,6 +66,7 @@ export class Listener {
       maxConnections: options.maxConnections,
       onTooMany: (found) => this.#closeConnections(found),
     });
+    this.#quietWatch.start(this.#current.addr);
   }
 
   /** Where to reach the listener, without a slash at the end. */
@@ -72,17 +78,20 @@ export class Listener {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#watch[Symbol.dispose]();
+    const quietWatchClosed = this.#quietWatch.close();
     this.#closing.resolve();
     const server = this.#current;
     // Deno 2.4 panics when a server that has lost its listener is shut down.
     if (server !== null && await this.#isListening()) await server.shutdown().catch(() => {});
     await this.#keeping;
+    await quietWatchClosed;
   }
 
   #serve(port: number): HttpServer {
     const { hostname, handler } = this.#options;
     const { signal, abort } = aborter();
-    const server = Deno.serve({ hostname, port, signal, onListen: () => {} }, handler);
+    const counting = this.#quietWatch.counting(handler);
+    const server = Deno.serve({ hostname, port, signal, onListen: () => {} }, counting);
     const { addr, finished } = server;
     return { addr, finished, shutdown: () => server.shutdown(), abort };
   }

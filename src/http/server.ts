@@ -19,6 +19,7 @@ import { RequestsUnderWay } from "./idempotency.ts";
 import { Listener } from "./listener.ts";
 import { PageHost } from "./page_host.ts";
 import { RateLimiter } from "./rate_limit.ts";
+import type { QuietWatchOptions } from "./quiet_watch.ts";
 import { Router } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { mostBytesInMemory } from "./routes/submit.ts";
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly bodyStallMs?: number;
   /** How much all bodies together may take while they are read. */
   readonly mostBodyBytes?: number;
+  /** How long connections may be quiet. */
+  readonly quiet?: QuietWatchOptions;
   /** How long `close` waits for requests that are being answered. */
   readonly closeMs?: number;
 }
@@ -125,7 +128,14 @@ function listen(options: ServerOptions, book: TokenBook): Server {
     services,
   });
   const { port, "max-connections": maxConnections } = settings;
-  const listener = new Listener({ hostname, port, handler, log, maxConnections });
+  const listener = new Listener({
+    hostname,
+    port,
+    handler,
+    log,
+    maxConnections,
+    quiet: options.quiet,
+  });
   sessions.cookieName = `queuectl-${listener.port}`;
   return {
     url: listener.url,

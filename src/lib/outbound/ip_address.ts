@@ -6,7 +6,7 @@
  */
 
 /** An address as bytes: 4 of IPv4, 16 of IPv6. */
-type Bytes = readonly number[];
+export type Bytes = readonly number[];
 
 interface Block {
   readonly prefix: Bytes;
@@ -93,7 +93,8 @@ function block(address: string, bits: number, name: string): Block {
   return { prefix: parseAddress(address)!, bits, name };
 }
 
-function parseAddress(text: string): Bytes | null {
+/** The bytes of an address in its usual notation; null: it is none. */
+export function parseAddress(text: string): Bytes | null {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
