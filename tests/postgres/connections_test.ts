@@ -1,6 +1,7 @@
 /** What the connections of one process do when others, or each other, are in the way. */
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
+import { LOCKS } from "../../src/store/postgres/migrate.ts";
 import { Reader } from "../../src/store/postgres/reader.ts";
 import { Server } from "../../src/store/postgres/server.ts";
 import { eventually } from "../helpers/eventually.ts";
@@ -13,7 +14,13 @@ import {
   tempSchema,
 } from "../helpers/postgres.ts";
 import { TcpProxy } from "../helpers/tcp_proxy.ts";
-import { assertCountsAreRight, claim, claimJobs, HOLDER } from "../store/conformance/harness.ts";
+import {
+  assertCountsAreRight,
+  claim,
+  claimJobs,
+  HOLDER,
+  settleOne,
+} from "../store/conformance/harness.ts";
 
 /** Looks into one table, waits until it may go on, and looks into another one. */
 const LOOK = `
@@ -169,6 +176,47 @@ if (server !== null) {
     await assertCountsAreRight(store);
     const told = "SELECT sum(jobs)::int AS jobs FROM throughput WHERE what = 'completed'";
     assert.deepEqual(await execute(schema.url, told), [{ jobs: 30 }]);
+  });
+
+  Deno.test("ends that wait for who begins to follow are told, whatever isolation the server prefers", async () => {
+    await using schema = await tempSchema(server);
+    const strict = "default_transaction_isolation%3Dserializable%20-c%20search_path";
+    await using store = await openPostgresStore(schema.url.replace("search_path", strict));
+    await store.add(newJobs(2), T0);
+    const [first, second] = await claimJobs(store, { free: 2 });
+    const outcome = { event: "complete", result: "1" } as const;
+    await settleOne(store, first!, outcome); // nobody follows, as far as it knows
+    const other = await connect(schema.url);
+    try {
+      // Begins to follow as another process does, a little slower.
+      await other.query("BEGIN");
+      await other.query(
+        "SELECT pg_advisory_xact_lock(hashtext('queuectl:' || current_schema()), $1)",
+        [LOCKS.follow],
+      );
+      const settling = settleOne(store, second!, outcome);
+      await eventually(
+        async () => {
+          const waiting = await other.query(
+            "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))",
+          );
+          return waiting.rowCount === 1;
+        },
+        { what: "the end of an attempt waited" },
+      );
+      const untilMs = store.clock() + 60_000;
+      await other.query("UPDATE meta SET value = $1 WHERE key = 'events_until'", [untilMs]);
+      await other.query("COMMIT");
+      assert.equal(await settling, "settled");
+    } finally {
+      await other.end();
+    }
+    const { batches } = await store.journal({ afterId: 0, limit: 10 });
+    const events = batches.flatMap(({ events }) => events);
+    assert.deepEqual(
+      events.map((event) => "jobId" in event ? [event.type, event.jobId] : event),
+      [["job.completed", second!.id]],
+    );
   });
 
   Deno.test("where a second connection cannot be had, a long backlog is claimed over the first one", async () => {

@@ -49,11 +49,13 @@ export const LONG_ANSWER_MS = 600_000;
 
 /**
  * Every session is set up so: plans follow the indexes that are made for each statement, however
- * little the server knows yet of a young table; a session whose other end is gone lets go of its
+ * little the server knows yet of a young table; a statement sees what was committed before it, because
+ * what was waited for under a lock is read after it; a session whose other end is gone lets go of its
  * locks. No `statement_timeout`: it would end the wait for a synchronous standby, and report a commit
  * that no standby has.
  */
-const SETTINGS = "SET jit = off; SET plan_cache_mode = force_generic_plan; " +
+const SETTINGS = "SET default_transaction_isolation = 'read committed'; " +
+  "SET jit = off; SET plan_cache_mode = force_generic_plan; " +
   "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; " +
   "SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '10s'; " +
   "SET lock_timeout = '8s'; SET statement_timeout = 0; SET tcp_keepalives_idle = 10; " +
