@@ -499,6 +499,24 @@ export const REMOVALS_IN_STORES: readonly Protection[] = [
     isCheap: true,
   },
   {
+    protection: "a backlog is claimed over the first connection where a second one cannot be had",
+    file: "src/store/postgres/store.ts",
+    edits: [[
+      "if (order.beside !== undefined) besideFromMs = performance.now() + NOT_BESIDE_MS;",
+      "beside = order.beside;",
+    ]],
+    caughtBy: { test: CONNECTIONS, named: "where a second connection cannot be had" },
+    isCheap: true,
+  },
+  {
+    protection:
+      "what was waited for under a lock is read after it, whatever isolation is preferred",
+    file: "src/store/postgres/connection.ts",
+    edits: [["SET default_transaction_isolation = 'read committed'; ", ""]],
+    caughtBy: { test: CONNECTIONS, named: "ends that wait for who begins to follow" },
+    isCheap: true,
+  },
+  {
     protection: "leases are not taken for granted when attempts end in one go",
     file: "src/store/postgres/settle.ts",
     edits: [["CASE WHEN count(*) = cardinality($1::bigint[]) THEN 1 ELSE 0 END", "1"]],
