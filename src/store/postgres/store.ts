@@ -54,7 +54,7 @@ import { allKinds, allWorkers, removeWorkers, saveKinds, saveWorkers } from "./w
 import { type PostgresOrder, Writer } from "./writer.ts";
 
 /** How long claims stay with the other commits after one that went beside them has failed. */
-const NOT_BESIDE_MS = 10_000;
+const NOT_BESIDE_MS = 60_000;
 
 /** How long a search looks before it comes back with what it has. */
 const SEARCH_PATIENCE_MS = 2_000;
