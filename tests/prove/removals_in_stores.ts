@@ -526,7 +526,7 @@ export const REMOVALS_IN_STORES: readonly Protection[] = [
   {
     protection: "a job that others wait for does not end as one that concerns nobody else",
     file: "src/store/postgres/settle.ts",
-    edits: [["AND jobs.traits = 0 RETURNING", "RETURNING"]],
+    edits: [["AND (jobs.traits & ${MATTERS_AT_END}) = 0 RETURNING", "RETURNING"]],
     caughtBy: { promise: "a job that waits for several runs" },
     isCheap: true,
   },

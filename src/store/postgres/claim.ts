@@ -74,6 +74,8 @@ export function isLong({ slots }: Claim): boolean {
 /** What there was to claim from, and where the last claim has stopped. */
 interface Stop {
   readonly lanes: readonly QueueLanes[];
+  /** Queues of which something was said: under their rows of `queue_limits` only. */
+  readonly ruled: ReadonlySet<string>;
   /** When it was looked from the beginning. */
   readonly lookedAtMs: number;
 }
@@ -100,7 +102,10 @@ export class Claims {
     asked.catch(() => {}); // which are told of the same error
     const stop = this.#recentStop(search.nowMs);
     const lanes = stop === null ? null : inTurn(stop.lanes, this.#lastQueue);
-    if (lanes !== null) this.#readAhead(lanes[0], context);
+    // Whoever locked jobs before the rules of their queue could wait for who does it in order.
+    if (lanes !== null && !stop!.ruled.has(lanes[0]?.queue ?? "")) {
+      this.#readAhead(lanes[0], context);
+    }
     const queues = lanes === null
       ? queueLanes(this.#lastQueue, search.nowMs, transaction)
       : each(lanes);
@@ -141,7 +146,8 @@ export class Claims {
     if (isCutShort && packing.slots.length > 0) isMoreDue = true;
     else if (isCutShort) search.expect(request.nowMs + GO_ON_AFTER_MS);
     if (isMoreDue && !areQueuesLeft && looked === page.length) {
-      this.#stopAt(page, stop?.lookedAtMs ?? search.nowMs, context);
+      const ruled = new Set((await asked).keys());
+      this.#stopAt(page, { ruled, lookedAtMs: stop?.lookedAtMs ?? search.nowMs }, context);
     } else if (stop !== null) isMoreDue = true; // the next one looks from the beginning
     const { isHeldBack, nextDueAtMs } = search;
     return { slots: packing.slots, isMoreDue, isHeldBack, nextDueAtMs };
@@ -155,7 +161,11 @@ export class Claims {
     return agoMs >= 0 && agoMs < GOING_ON_MS ? stop : null;
   }
 
-  #stopAt(page: readonly QueueLanes[], lookedAtMs: number, { places, streams }: Context): void {
+  #stopAt(
+    page: readonly QueueLanes[],
+    rest: Omit<Stop, "lanes">,
+    { places, streams }: Context,
+  ): void {
     if (places.size < LONG_BACKLOG) return;
     const passed = (lane: Lane): Lane => {
       const position = streams.get(lane)?.passed ?? null;
@@ -166,7 +176,7 @@ export class Claims {
       queue,
       levels: levels.map((level) => ({ ...level, plain: level.plain.map(passed) })),
     }));
-    this.#stop = { lanes, lookedAtMs };
+    this.#stop = { lanes, ...rest };
   }
 
   /**

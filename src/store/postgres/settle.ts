@@ -7,7 +7,7 @@ import type { Outcome } from "../../job/outcome.ts";
 import { type JobEvent, TRANSITIONS } from "../../job/state.ts";
 import { fromStates, targetState } from "../guard.ts";
 import { HAPPENING_OF, hasAttempt, TALLY_OF } from "../shared/attempt_ends.ts";
-import { TRAITS } from "../shared/traits.ts";
+import { MATTERS_AT_END, TRAITS } from "../shared/traits.ts";
 import type { CountedState } from "../shared/counted.ts";
 import type { EndedAttempt, Settled, Settlement } from "../store.ts";
 import type { Adding } from "./add.ts";
@@ -44,7 +44,8 @@ const COMPLETE = `WITH settled AS (${COMPLETING} ` +
   "GROUP BY queue, traits";
 
 // Counts them, too. Fails unless all are still leased, and their ends concern nobody else.
-const COMPLETE_ALL = `WITH settled AS (${COMPLETING} AND jobs.traits = 0 RETURNING jobs.queue), ` +
+const COMPLETE_ALL = `WITH settled AS (${COMPLETING} ` +
+  `AND (jobs.traits & ${MATTERS_AT_END}) = 0 RETURNING jobs.queue), ` +
   "counted AS (INSERT INTO counts (queue, state, jobs) SELECT queue, state, jobs * sign " +
   "FROM (SELECT queue, count(*) AS jobs FROM settled GROUP BY queue) AS ended " +
   "CROSS JOIN (VALUES ('leased', -1), ('completed', 1)) AS change (state, sign)) " +
