@@ -7,9 +7,10 @@
  * another C library), they stay.
  */
 import type { Logger } from "../lib/log.ts";
+import { socketsAmong } from "./own_sockets.ts";
 import { type Patience, QuietConnections } from "./quiet_connections.ts";
 import { SocketCloser } from "./socket_closer.ts";
-import { connectionsTo, tcpTableOf } from "./tcp_table.ts";
+import { connectionsTo, type TcpConnection, tcpTableOf } from "./tcp_table.ts";
 
 export interface QuietWatchOptions extends Patience {
   readonly lookEveryMs: number;
@@ -25,6 +26,9 @@ export const QUIET_WATCH: QuietWatchOptions = {
 /** The list is long on a machine with many connections: so much of the time is spent on it at most. */
 const MOST_LOOKING = 1 / 50;
 
+/** With more, there are connections for sure, and it would take long to look at each. */
+const FEW_DESCRIPTORS = 100;
+
 /** What the runtime tells of a request beside it. */
 type Info = Pick<Deno.ServeHandlerInfo<Deno.NetAddr>, "remoteAddr" | "completed">;
 
@@ -35,6 +39,8 @@ export class QuietWatch {
   readonly #quiet: QuietConnections | null;
   /** Missing until it is needed for the first time; null: it is not to be had. */
   #closer: SocketCloser | null | undefined;
+  /** Those known to be no connections to the listener. */
+  #otherSockets: ReadonlySet<number> = new Set();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looking: Promise<void> | undefined;
   #isOver = false;
@@ -85,10 +91,10 @@ export class QuietWatch {
     }, inMs);
   }
 
-  async #look(quiet: QuietConnections, { hostname, port }: Deno.NetAddr): Promise<void> {
+  async #look(quiet: QuietConnections, listener: Deno.NetAddr): Promise<void> {
     // A list that cannot be read is an empty one: nothing is closed, and what was counted is let go.
-    const table = await Deno.readTextFile(tcpTableOf(hostname)).catch(() => "");
-    const overdue = quiet.look(connectionsTo(port, table), performance.now());
+    const connections = await this.#connections(listener).catch(() => []);
+    const overdue = quiet.look(connections, performance.now());
     if (overdue.length === 0 || this.#isOver) return;
     this.#closer ??= this.#closer === null ? null : SocketCloser.open();
     if (this.#closer === null) return;
@@ -98,5 +104,18 @@ export class QuietWatch {
       return connection !== undefined && !this.#isOver && quiet.isStillQuiet(connection);
     });
     this.#log.debug("http.quiet_connections_closed", { count: closed });
+  }
+
+  /**
+   * The connections to the listener. The kernel makes the list from all connections of the machine,
+   * so it is asked for only if there is a socket of which it is not known to be something else.
+   */
+  async #connections({ hostname, port }: Deno.NetAddr): Promise<TcpConnection[]> {
+    const sockets = await socketsAmong(FEW_DESCRIPTORS);
+    if (sockets?.every((inode) => this.#otherSockets.has(inode))) return [];
+    const connections = connectionsTo(port, await Deno.readTextFile(tcpTableOf(hostname)));
+    const listed = new Set(connections.map(({ inode }) => inode));
+    this.#otherSockets = new Set(sockets?.filter((inode) => !listed.has(inode)));
+    return connections;
   }
 }

@@ -7,8 +7,7 @@
  * was seen to be that socket. Numbers are used again, but the thread that would do so runs this.
  */
 import { pause } from "../lib/pause.ts";
-
-const DESCRIPTORS = "/proc/self/fd";
+import { descriptors, socketOf } from "./own_sockets.ts";
 
 /** GNU's name, then musl's. The process has loaded one of them, so nothing is searched for. */
 const LIBRARIES = ["libc.so.6", "libc.so"];
@@ -50,10 +49,8 @@ export class SocketCloser implements Disposable {
    * @param isDue whether the socket of this number is to be closed at this very moment
    */
   async close(isDue: (inode: number) => boolean): Promise<number> {
-    const descriptors: string[] = [];
-    for await (const { name } of Deno.readDir(DESCRIPTORS)) descriptors.push(name);
     let closed = 0;
-    for (const [index, descriptor] of descriptors.entries()) {
+    for (const [index, descriptor] of (await descriptors()).entries()) {
       if (index % IN_ONE_TURN === IN_ONE_TURN - 1) await pause(0);
       const inode = socketOf(descriptor);
       if (inode === null || !isDue(inode)) continue;
@@ -64,15 +61,5 @@ export class SocketCloser implements Disposable {
 
   [Symbol.dispose](): void {
     this.#library.close();
-  }
-}
-
-/** The number of the socket that a descriptor is; null: it is none, or was closed meanwhile. */
-function socketOf(descriptor: string): number | null {
-  try {
-    const inode = /^socket:\[(\d+)\]$/.exec(Deno.readLinkSync(`${DESCRIPTORS}/${descriptor}`))?.[1];
-    return inode === undefined ? null : Number(inode);
-  } catch {
-    return null;
   }
 }
