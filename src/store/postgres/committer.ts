@@ -217,10 +217,11 @@ export class Committer {
   async #giveUp(session: Session, transaction: OpenTransaction, error: unknown): Promise<never> {
     transaction.forget();
     if (!isLost(error)) await session.run("ROLLBACK").catch(() => session.cut());
-    if (!isMistaken(error)) throw error;
+    const cause = transaction.failure ?? error;
+    if (!isMistaken(cause)) throw cause;
     this.#isCalm = false; // until the next one has asked
     this.#carefulLeft = CAREFUL_AFTER_MISTAKE;
-    throw new Mistaken("what was taken for granted is not so", { cause: error });
+    throw new Mistaken("what was taken for granted is not so", { cause });
   }
 
   async #openSession(): Promise<Session> {

@@ -70,6 +70,8 @@ export class OpenTransaction implements Transaction {
   isWakeWanted = false;
   isUnfinished = false;
   readonly mayAssume: boolean;
+  /** Why a statement failed that nobody waited for; what comes after it is told of an aborted transaction. */
+  failure: unknown;
   /** Rows that were added to the sums. */
   rowsAdded = 0;
 
@@ -101,7 +103,7 @@ export class OpenTransaction implements Transaction {
   }
 
   send(text: string, ...values: SqlValue[]): void {
-    void this.#session.ahead(text, ...values);
+    this.#session.ahead(text, ...values).catch((error) => this.failure ??= error);
   }
 
   /** Whether jobs have changed. */
