@@ -75,6 +75,10 @@ export function checkVersion(connection: Connection, path: string): number {
   }
   const objects = connection.prepare("SELECT count(*) AS n FROM sqlite_schema").get()!["n"];
   if (applicationId === 0 && version === 0 && objects === 0) return 0;
+  // Another process may have made the tables between these looks: whoever sees them sees the rest, too.
+  if (readPragma(connection, "application_id") === APPLICATION_ID) {
+    return checkVersion(connection, path);
+  }
   throw new StoreUnavailableError(
     `the file ${path} is a database of another program; name another file with --db`,
   );
